@@ -1,0 +1,211 @@
+"""Many convolution configurations as columns: what predictors take, built and checked without a Python loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnpredict_gui.core.config import (
+    ALGORITHMS,
+    CONFIG_FIELDS,
+    DIRECTIONS,
+    DTYPE_BYTES,
+    DTYPES,
+    INTEGER_FIELDS,
+    LIMITS,
+    MAX_TENSOR_ELEMENTS,
+    PAIR_FIELDS,
+    ConvConfig,
+)
+from cnnpredict_gui.core.errors import DataFileError
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+VOCABULARY = {"dtype": DTYPES, "direction": DIRECTIONS, "algorithm": ALGORITHMS}
+REQUIRED_FIELDS = ("input_channels", "input_height", "input_width", "output_channels", "kernel_height", "kernel_width")
+
+
+@dataclass(frozen=True, eq=False)
+class ConfigTable:
+    """Rows of valid configurations; every column has shape (n,).
+
+    ``columns`` holds the fourteen integer fields (int64, elements) and ``dtype``, ``direction``, ``algorithm`` as codes
+    into :data:`VOCABULARY`. Make one with :meth:`from_configs` or :meth:`from_columns`, never by hand.
+    """
+
+    columns: Mapping[str, Integers]
+    #: Scratch space where feature code keeps what it derived from these rows.
+    cache: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_configs(cls, configs: Iterable[ConvConfig]) -> ConfigTable:
+        """Columns of already validated configurations."""
+        rows = list(configs)
+        columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.int64) for name in INTEGER_FIELDS}
+        for name, words in VOCABULARY.items():
+            columns[name] = np.array([words.index(getattr(row, name)) for row in rows], dtype=np.int64)
+        return cls(columns)
+
+    @classmethod
+    def from_columns(cls, raw: Mapping[str, Any]) -> tuple[ConfigTable, npt.NDArray[np.bool_], list[str]]:
+        """Columns from a file, checked by the same rules as :class:`ConvConfig`.
+
+        Args:
+            raw: Column name to array-like of length n; numbers or texts. Canonical names or the shorthands
+                ``kernel_size``, ``stride``, ``padding`` (also the text ``same``) and ``dilation``.
+
+        Returns:
+            The table of the valid rows, a mask of shape (n,) that is true for them, and n messages, empty where valid.
+
+        Raises:
+            DataFileError: a required column is missing.
+        """
+        length = len(next(iter(raw.values()))) if raw else 0
+        numbers = _integer_columns(raw, length)
+        codes = {name: _codes(raw.get(name), words, length) for name, words in VOCABULARY.items()}
+        messages = _row_errors(numbers, codes, raw)
+        valid = messages == ""
+        columns = {name: values[valid].astype(np.int64) for name, values in (numbers | codes).items()}
+        return cls(columns), valid, messages.tolist()
+
+    def __len__(self) -> int:
+        return len(self.columns["batch_size"])
+
+    def __getitem__(self, rows: slice | npt.NDArray[Any]) -> ConfigTable:
+        return ConfigTable({name: values[rows] for name, values in self.columns.items()})
+
+    def config(self, row: int) -> ConvConfig:
+        """One row as a :class:`ConvConfig`."""
+        values: dict[str, Any] = {name: int(self.columns[name][row]) for name in INTEGER_FIELDS}
+        values |= {name: words[self.columns[name][row]] for name, words in VOCABULARY.items()}
+        return ConvConfig(**values)
+
+    def with_algorithm(self, algorithm: str) -> ConfigTable:
+        """The same rows, all with this algorithm."""
+        code = ALGORITHMS.index(algorithm)
+        return ConfigTable({**self.columns, "algorithm": np.full(len(self), code, dtype=np.int64)})
+
+    def resolve_algorithm(self, default: str) -> ConfigTable:
+        """The same rows with ``default`` replaced by what the target calls the library's own choice."""
+        codes = self.columns["algorithm"]
+        if codes.all():
+            return self
+        resolved = np.where(codes == 0, ALGORITHMS.index(default), codes)
+        keep = {key: value for key, value in self.cache.items() if key[0] != "algorithm"}
+        return ConfigTable({**self.columns, "algorithm": resolved}, keep)
+
+    @cached_property
+    def output_height(self) -> Integers:
+        """Output heights in elements, shape (n,)."""
+        return _output_size(self.columns, "height")
+
+    @cached_property
+    def output_width(self) -> Integers:
+        """Output widths in elements, shape (n,)."""
+        return _output_size(self.columns, "width")
+
+    @cached_property
+    def dtype_bytes(self) -> Integers:
+        """Bytes per element, shape (n,)."""
+        return np.array([DTYPE_BYTES[name] for name in DTYPES])[self.columns["dtype"]]
+
+
+def _output_size(columns: Mapping[str, Any], axis: str) -> Any:
+    reach = columns[f"dilation_{axis}"] * (columns[f"kernel_{axis}"] - 1) + 1
+    return (columns[f"input_{axis}"] + 2 * columns[f"padding_{axis}"] - reach) // columns[f"stride_{axis}"] + 1
+
+
+def _numbers(values: Any, length: int) -> Floats:
+    """Numbers as float64; texts that are not numbers, and nulls, become NaN."""
+    array = np.asarray(values)
+    if array.dtype.kind in "iuf":
+        return array.astype(np.float64)
+    out = np.full(length, np.nan)
+    for row, value in enumerate(array.tolist()):
+        if isinstance(value, bool):
+            continue
+        try:
+            out[row] = float(value)
+        except (TypeError, ValueError):
+            continue
+    return out
+
+
+def _integer_columns(raw: Mapping[str, Any], length: int) -> dict[str, Floats]:
+    given: dict[str, Floats] = {}
+    for name, values in raw.items():
+        if name in INTEGER_FIELDS:
+            given[name] = _numbers(values, length)
+        elif name in PAIR_FIELDS:
+            numbers = _numbers(values, length)
+            if name == "padding":
+                same = np.array([str(value).strip().lower() in ("same", "") for value in np.asarray(values).tolist()])
+                numbers = np.where(same & np.isnan(numbers), -1.0, numbers)
+            for axis in ("height", "width"):
+                given.setdefault(f"{PAIR_FIELDS[name]}_{axis}", numbers)
+    missing = [name for name in REQUIRED_FIELDS if name not in given]
+    if missing:
+        names = ["kernel_size" if name.startswith("kernel") else name for name in missing]
+        raise DataFileError(
+            f"the table has no column {', '.join(dict.fromkeys(names))}", "name the columns like the parameters, or map them"
+        )
+    for name in ("batch_size", "stride_height", "stride_width", "dilation_height", "dilation_width", "groups"):
+        given.setdefault(name, np.ones(length))
+    for axis in ("height", "width"):
+        same = given[f"dilation_{axis}"] * (given[f"kernel_{axis}"] - 1) // 2
+        padding = given.get(f"padding_{axis}", np.full(length, -1.0))
+        given[f"padding_{axis}"] = np.where(padding == -1.0, same, padding)
+    return {name: given[name] for name in INTEGER_FIELDS}
+
+
+def _codes(values: Any, words: tuple[str, ...], length: int) -> Floats:
+    """Codes of texts in ``words``; -1 for an unknown one, 0 where the column or the value is missing."""
+    if values is None:
+        return np.zeros(length)
+    lookup = {word: index for index, word in enumerate(words)} | {"": 0, "none": 0, "nan": 0}
+    unique, inverse = np.unique(np.asarray(values).astype(str), return_inverse=True)
+    return np.array([lookup.get(str(text).strip().lower(), -1) for text in unique], dtype=np.float64)[inverse]
+
+
+def _row_errors(numbers: dict[str, Floats], codes: dict[str, Floats], raw: Mapping[str, Any]) -> npt.NDArray[np.object_]:
+    messages = np.full(len(numbers["groups"]), "", dtype=object)
+
+    def note(wrong: npt.NDArray[np.bool_], text: Any) -> None:
+        for row in np.flatnonzero(wrong & (messages == "")):
+            messages[row] = text(row)
+
+    for name, values in numbers.items():
+        low = 0 if name.startswith("padding") else 1
+        with np.errstate(invalid="ignore"):
+            whole = np.isfinite(values) & (values == np.floor(values))
+            outside = whole & ((values < low) | (values > LIMITS[name]))
+        note(~whole, lambda row, name=name: f"{name} is not a whole number")
+        note(outside, lambda row, name=name, low=low, values=values: f"{name} is {values[row]:g}, outside {low} to {LIMITS[name]:,}")
+    for name, values in codes.items():
+        note(values < 0, lambda row, name=name: f"{name} {np.asarray(raw[name])[row]!s} is unknown; use one of {', '.join(VOCABULARY[name])}")
+    checked = messages == ""
+    safe = {name: np.where(checked, values, 1.0) for name, values in numbers.items()}
+    for axis in ("height", "width"):
+        reach = safe[f"dilation_{axis}"] * (safe[f"kernel_{axis}"] - 1) + 1
+        padded = safe[f"input_{axis}"] + 2 * safe[f"padding_{axis}"]
+        note(checked & (reach > padded), lambda row, axis=axis: f"kernel_{axis} reaches beyond the padded input_{axis}")
+    for name in ("input_channels", "output_channels"):
+        note(checked & (safe[name] % safe["groups"] != 0), lambda row, name=name: f"groups does not divide {name}")
+    spatial_out = np.maximum(_output_size(safe, "height"), 0) * np.maximum(_output_size(safe, "width"), 0)
+    largest = np.maximum.reduce(
+        [
+            safe["batch_size"] * safe["input_channels"] * safe["input_height"] * safe["input_width"],
+            safe["batch_size"] * safe["output_channels"] * spatial_out,
+            safe["output_channels"] * safe["input_channels"] / safe["groups"] * safe["kernel_height"] * safe["kernel_width"],
+        ]
+    )
+    note(checked & (largest > MAX_TENSOR_ELEMENTS), lambda row: "a tensor of this layer would have more than 2^40 elements")
+    return messages
+
+
+__all__ = ["CONFIG_FIELDS", "REQUIRED_FIELDS", "VOCABULARY", "ConfigTable", "Floats", "Integers"]
