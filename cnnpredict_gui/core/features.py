@@ -191,13 +191,14 @@ def feature_matrix(table: ConfigTable, device: Device, names: Sequence[str]) -> 
         return out
     base, own = _base(table), _on_device(table, device)
     for column, name in enumerate(names):
-        key = ("algorithm", name) if name.startswith("algorithm_") else ("feature", name)
+        cache = table.own_cache if name.startswith("algorithm_") else table.cache
+        key = ("feature", name)
         if name in own:
             out[:, column] = own[name]()
         elif name in base:
-            if key not in table.cache:
-                table.cache[key] = base[name]()
-            out[:, column] = table.cache[key]
+            if key not in cache:
+                cache[key] = base[name]()
+            out[:, column] = cache[key]
         else:
             raise UnknownNameError(f"{name!r} is not a feature", nearest(name, [*base, *own]))
     return out

@@ -39,8 +39,10 @@ class ConfigTable:
     """
 
     columns: Mapping[str, Integers]
-    #: Scratch space where feature code keeps what it derived from these rows.
-    cache: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    #: Kept results that depend on the layer alone; shared with tables that differ in the algorithm only.
+    cache: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+    #: Kept results that depend on the algorithm too.
+    own_cache: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_configs(cls, configs: Iterable[ConvConfig]) -> ConfigTable:
@@ -88,16 +90,19 @@ class ConfigTable:
     def with_algorithm(self, algorithm: str) -> ConfigTable:
         """The same rows, all with this algorithm."""
         code = ALGORITHMS.index(algorithm)
-        return ConfigTable({**self.columns, "algorithm": np.full(len(self), code, dtype=np.int64)})
+        return ConfigTable({**self.columns, "algorithm": np.full(len(self), code, dtype=np.int64)}, self.cache)
 
     def resolve_algorithm(self, default: str) -> ConfigTable:
         """The same rows with ``default`` replaced by what the target calls the library's own choice."""
         codes = self.columns["algorithm"]
         if codes.all():
             return self
-        resolved = np.where(codes == 0, ALGORITHMS.index(default), codes)
-        keep = {key: value for key, value in self.cache.items() if key[0] != "algorithm"}
-        return ConfigTable({**self.columns, "algorithm": resolved}, keep)
+        key = ("resolved", default)
+        if key not in self.own_cache:
+            resolved = np.where(codes == 0, ALGORITHMS.index(default), codes)
+            self.own_cache[key] = ConfigTable({**self.columns, "algorithm": resolved}, self.cache)
+        table: ConfigTable = self.own_cache[key]
+        return table
 
     @cached_property
     def output_height(self) -> Integers:

@@ -1,0 +1,160 @@
+"""What a predictor has seen in training, and how far a configuration lies outside it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnpredict_gui.core.card import ModelCard
+from cnnpredict_gui.core.config import INTEGER_FIELDS
+from cnnpredict_gui.core.features import quantities
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.core.table import VOCABULARY, ConfigTable, Floats
+
+Rows = npt.NDArray[np.intp]
+Texts = npt.NDArray[np.object_]
+#: Pairs of parameters told as one where both are at fault by the same value.
+_PAIRS = {"kernel_height": "kernel_size", "stride_height": "stride", "padding_height": "padding", "dilation_height": "dilation"}
+_WORDS = {"macs": "MACs", "bytes": "bytes moved", "oh": "output_height", "ow": "output_width"}
+_SHOWN = 12
+
+
+@cache
+def domain_parameters() -> tuple[str, ...]:
+    """Names that ``ranges`` and ``values_seen`` of a card may use: integer parameters and quantities that follow from them."""
+    one = ConfigTable.from_columns({name: [1] for name in INTEGER_FIELDS})[0]
+    return tuple(quantities(one))
+
+
+class TrainingDomain:
+    """Ranges, values and words a predictor knows, as arrays, so that a million rows are judged without a loop.
+
+    All methods take tables whose ``default`` algorithm is resolved already.
+    """
+
+    def __init__(self, card: ModelCard) -> None:
+        self._seen = {name: np.array(sorted(values), dtype=np.int64) for name, values in card.values_seen.items()}
+        self._lookup = {name: _membership(values) for name, values in self._seen.items()}
+        self._names = tuple(name for name in card.ranges if name not in self._seen)
+        self._low = np.array([[card.ranges[name].low] for name in self._names], dtype=np.float64)
+        self._high = np.array([[card.ranges[name].high] for name in self._names], dtype=np.float64)
+        words = {"algorithm": (*card.algorithms, card.default_algorithm), "dtype": card.dtypes, "direction": card.directions}
+        self._known = {field: tuple(dict.fromkeys(values)) for field, values in words.items()}
+        self._allowed = {field: np.isin(VOCABULARY[field], values) for field, values in self._known.items()}
+        self._key = ("domain", json.dumps([card.model_dump(include={"ranges", "values_seen"}), self._known], sort_keys=True))
+
+    def status(self, table: ConfigTable) -> npt.NDArray[np.uint8]:
+        """:class:`Status` of every row, shape (n,), uint8; kept for other predictors with the same domain."""
+        if self._key not in table.own_cache:
+            outside = self._outside(table).any(axis=0)
+            for name in self._seen:
+                outside |= ~self._was_seen(table, name)
+            status = np.where(outside, np.uint8(Status.EXTRAPOLATING), np.uint8(Status.IN_RANGE))
+            for field, allowed in self._allowed.items():
+                status[~allowed[table.columns[field]]] = Status.REFUSED
+            status.flags.writeable = False
+            table.own_cache[self._key] = status
+        kept: npt.NDArray[np.uint8] = table.own_cache[self._key]
+        return kept
+
+    def reasons(self, table: ConfigTable) -> Texts:
+        """Why each row is refused or extrapolated, shape (n,), empty where in range; built per distinct value."""
+        refused = np.full(len(table), "", dtype=object)
+        for field, allowed in self._allowed.items():
+            known = ", ".join(self._known[field])
+            rows = np.flatnonzero(~allowed[table.columns[field]])
+            codes = table.columns[field][rows]
+            for code in np.unique(codes):
+                text = f"{field} {VOCABULARY[field][code]} is unknown to this target (it knows {known})"
+                _append(refused, rows[codes == code], text)
+        rows = np.flatnonzero((refused == "") & (self.status(table) == Status.EXTRAPOLATING))
+        if len(rows):
+            refused[rows] = self._extrapolations(table[rows])
+        return refused
+
+    def _values(self, table: ConfigTable) -> Floats:
+        key = ("domain values", ",".join(self._names))
+        if key not in table.cache:
+            known = quantities(table)
+            columns = [known[name] for name in self._names]
+            table.cache[key] = np.stack(columns) if columns else np.empty((0, len(table)))
+        values: Floats = table.cache[key]
+        return values
+
+    def _outside(self, table: ConfigTable) -> npt.NDArray[np.bool_]:
+        values = self._values(table)
+        return (values < self._low) | (values > self._high) if len(values) else np.zeros((0, len(table)), dtype=np.bool_)
+
+    def _was_seen(self, table: ConfigTable, name: str) -> npt.NDArray[np.bool_]:
+        lookup = self._lookup[name]
+        values = table.columns[name] if name in table.columns else quantities(table)[name].astype(np.int64)
+        return lookup[np.minimum(values, len(lookup) - 1)]
+
+    def _extrapolations(self, table: ConfigTable) -> Texts:
+        wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]] = {}
+        for name in self._seen:
+            wrong[name] = ~self._was_seen(table, name), quantities(table)[name]
+        for name, outside, values in zip(self._names, self._outside(table), self._values(table), strict=True):
+            wrong[name] = outside, values
+        texts = np.full(len(table), "", dtype=object)
+        for name in [name for name in wrong if name.endswith("_height") and name.replace("height", "width") in wrong]:
+            self._tell_pair(texts, wrong, name)
+        for name, (mask, values) in sorted(wrong.items(), key=lambda item: item[0] not in INTEGER_FIELDS):
+            self._tell(texts, name, name, np.flatnonzero(mask), values)
+        return texts
+
+    def _tell_pair(self, texts: Texts, wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]], name: str) -> None:
+        """Tell a height and a width that are at fault alike in one phrase, and take them out of ``wrong``."""
+        other = name.replace("height", "width")
+        (mask, values), (mask_other, values_other) = wrong[name], wrong[other]
+        same_rule = self._rule(name) == self._rule(other)
+        both = mask & mask_other & (values == values_other) & same_rule
+        label = _PAIRS.get(name, name.replace("_height", "_size"))
+        self._tell(texts, label, name, np.flatnonzero(both), values)
+        wrong[name], wrong[other] = (mask & ~both, values), (mask_other & ~both, values_other)
+
+    def _rule(self, name: str) -> tuple[float, ...]:
+        if name in self._seen:
+            return tuple(self._seen[name].tolist())
+        row = self._names.index(name)
+        return (float(self._low[row, 0]), float(self._high[row, 0]))
+
+    def _tell(self, texts: Texts, label: str, name: str, rows: Rows, values: Floats) -> None:
+        if not len(rows):
+            return
+        distinct, inverse = np.unique(values[rows], return_inverse=True)
+        phrases = np.array([self._phrase(label, name, value) for value in distinct.tolist()], dtype=object)
+        _append(texts, rows, phrases[inverse])
+
+    def _phrase(self, label: str, name: str, value: float) -> str:
+        text = f"{_WORDS.get(label, label)} {short_number(value)}"
+        if name in self._seen:
+            seen = self._seen[name].tolist()
+            return f"{text} never measured (seen {', '.join(map(str, seen[:_SHOWN]))}{', …' if len(seen) > _SHOWN else ''})"
+        low, high = self._rule(name)
+        return f"{text} > {short_number(high)} measured" if value > high else f"{text} < {short_number(low)} measured"
+
+
+def _append(texts: Texts, rows: Rows, phrases: str | Texts) -> None:
+    before = texts[rows]
+    texts[rows] = np.where(before == "", "", before + "; ") + phrases
+
+
+def _membership(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Truth by value, with a last element that stands for everything larger."""
+    lookup = np.zeros(int(values.max(initial=-1)) + 2, dtype=np.bool_)
+    lookup[values] = True
+    return lookup
+
+
+def short_number(value: float) -> str:
+    """Whole numbers below a million in full, larger ones with three digits and a prefix, e.g. ``1.21 G``."""
+    if abs(value) < 1e6:
+        return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
+    for power, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if abs(value) >= power:
+            return f"{value / power:.3g} {prefix}"
+    return f"{value:g}"

@@ -1,0 +1,67 @@
+"""Runs one model file with ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from cnnpredict_gui.core.errors import ModelFileError
+from cnnpredict_gui.core.table import Floats
+
+INPUT_NAME = "features"
+_FATAL_ONLY = 4
+
+
+class OnnxModel:
+    """A regression model: float32 features of shape (n, F) to one number per row.
+
+    One thread per run and none kept spinning: single rows answer in microseconds, and large batches are spread over
+    threads by their callers. Runs may overlap.
+
+    Args:
+        data: Content of the ``.onnx`` file. Files beside it are never read.
+        features: Number of features the card names.
+
+    Raises:
+        ModelFileError: the content is not a model, or not one of this form.
+    """
+
+    def __init__(self, data: bytes, features: int) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = _FATAL_ONLY
+        try:
+            self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises a dozen unrelated types
+            raise ModelFileError(f"ONNX Runtime cannot load it: {first_line(error)}", "train or export it again") from None
+        self._output = _check_form(self._session, features)
+
+    def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
+        """Answers of shape (n,), float64, for features of shape (n, F)."""
+        answer = self._session.run([self._output], {INPUT_NAME: matrix})[0]
+        return np.asarray(answer, dtype=np.float64).reshape(-1)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, without ONNX Runtime's prefix, at most 160 characters."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    text = lines[0].removeprefix("[ONNXRuntimeError] : ")
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _check_form(session: ort.InferenceSession, features: int) -> str:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    names = [item.name for item in inputs]
+    if names != [INPUT_NAME] or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2:
+        raise ModelFileError(f"its inputs are {', '.join(names)}, not one float matrix named {INPUT_NAME}", "export it again")
+    width = inputs[0].shape[1]
+    if width != features:
+        raise ModelFileError(f"it takes {width} features but its card names {features}", "export model and card together")
+    if len(outputs) != 1 or outputs[0].type != "tensor(float)":
+        raise ModelFileError("it does not give one float output", "export it again")
+    return str(outputs[0].name)
