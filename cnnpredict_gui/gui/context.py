@@ -1,0 +1,42 @@
+"""What every view gets: the state, the services and a way to report errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.gui.actions import Actions
+from cnnpredict_gui.gui.models import ModelHub
+from cnnpredict_gui.gui.state import AppState
+from cnnpredict_gui.gui.theme import ThemeManager
+from cnnpredict_gui.gui.workers import LatestWins, TaskRunner
+
+
+def _ignore(error: CnnPredictError) -> None:
+    raise error
+
+
+@dataclass
+class AppContext:
+    """The application's services, made once and handed to every widget.
+
+    ``report`` shows an error to the user; ``say`` shows a short text in the status bar.
+    """
+
+    state: AppState
+    theme: ThemeManager
+    models: ModelHub
+    predictions: LatestWins
+    tasks: TaskRunner
+    actions: Actions
+    report: Callable[[CnnPredictError], None] = field(default=_ignore)
+    say: Callable[[str], None] = field(default=lambda text: None)
+    #: Bring a view to the front by its name.
+    show_view: Callable[[str], None] = field(default=lambda name: None)
+
+    def shutdown(self) -> None:
+        """Stop every thread and wait for it."""
+        self.models.shutdown()
+        self.tasks.shutdown()
+        self.predictions.shutdown()

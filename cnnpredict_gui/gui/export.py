@@ -1,0 +1,186 @@
+"""One way out for every chart and table: copy, PNG (1x to 4x), SVG and CSV.
+
+A widget that can be exported implements :class:`Exportable`: it paints itself onto any painter and hands over its numbers.
+:func:`export_menu` builds the menu, used as a context menu and under the toolbar button of :func:`export_button`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from PySide6.QtSvg import QSvgGenerator
+from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+
+from cnnpredict_gui.core.errors import CnnPredictError, OutputError
+from cnnpredict_gui.gui.csv_text import Cell, csv_text
+from cnnpredict_gui.gui.theme import Theme
+from cnnpredict_gui.infra.files import atomic_text, atomic_write
+
+PNG_SCALES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbers behind a chart or table. Column names carry their unit, e.g. ``time_ms``.
+
+    ``constants`` become further columns with the same value in every row: configuration, version and the like.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]]
+    constants: dict[str, Cell] = field(default_factory=dict)
+
+
+class Exportable(Protocol):
+    """What a chart or table offers."""
+
+    def export_name(self) -> str:
+        """File name without suffix."""
+
+    def export_size(self) -> QSizeF:
+        """Size of the picture in logical pixels."""
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+        """Paint the picture into ``area`` in the colours of ``theme``; the background is there already."""
+
+    def export_data(self) -> Data:
+        """The numbers, with units, configuration and version."""
+
+
+def picture(source: Exportable, theme: Theme, scale: int = 1) -> QImage:
+    """The picture of ``source``, ``scale`` times as many pixels each way as on screen.
+
+    Raises:
+        OutputError: the picture would not fit in memory.
+    """
+    size = source.export_size()
+    image = QImage(round(size.width() * scale), round(size.height() * scale), QImage.Format.Format_ARGB32_Premultiplied)
+    if image.isNull():
+        raise OutputError("the picture is empty or too large", "choose a smaller scale or enlarge the window")
+    image.setDevicePixelRatio(scale)
+    image.fill(QColor(theme.base))
+    painter = QPainter(image)
+    try:
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
+    finally:
+        painter.end()
+    return image
+
+
+def svg(source: Exportable, theme: Theme) -> bytes:
+    """The picture of ``source`` as an SVG document."""
+    size = source.export_size()
+    store = QByteArray()
+    buffer = QBuffer(store)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    generator = QSvgGenerator()
+    generator.setOutputDevice(buffer)
+    generator.setResolution(96)
+    generator.setSize(size.toSize())
+    generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
+    generator.setTitle(source.export_name())
+    painter = QPainter(generator)
+    try:
+        area = QRectF(0, 0, size.width(), size.height())
+        painter.fillRect(area, QColor(theme.base))
+        source.export_paint(painter, area, theme)
+    finally:
+        painter.end()
+        buffer.close()
+    return bytes(store.data())
+
+
+def csv(source: Exportable) -> str:
+    """The numbers of ``source`` as CSV text."""
+    data = source.export_data()
+    return csv_text(data.columns, data.rows, data.constants)
+
+
+def save(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> None:
+    """Write ``source`` to ``path``; the suffix (.png, .svg, .csv) says how. The file appears whole or not at all.
+
+    Raises:
+        OutputError: the suffix is unknown, or the file could not be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        image = picture(source, theme, scale)
+        with atomic_write(path) as part:
+            if not image.save(str(part), "PNG"):  # type: ignore[call-overload]
+                raise OutputError(f"{path.name} could not be written as PNG", "choose another folder")
+    elif suffix == ".svg":
+        atomic_text(path, svg(source, theme).decode("utf-8"))
+    elif suffix == ".csv":
+        atomic_text(path, csv(source))
+    else:
+        raise OutputError(f"{path.name} has an unknown kind of file name", "end it in .png, .svg or .csv")
+
+
+def copy_picture(source: Exportable, theme: Theme) -> None:
+    """Put the picture on the clipboard, at twice the pixels of the screen."""
+    mime = QMimeData()
+    mime.setImageData(picture(source, theme, 2))
+    QGuiApplication.clipboard().setMimeData(mime)
+
+
+def copy_data(source: Exportable) -> None:
+    """Put the numbers on the clipboard, tab-separated so that spreadsheets take them."""
+    data = source.export_data()
+    QGuiApplication.clipboard().setText(csv_text(data.columns, data.rows, data.constants, separator="\t"))
+
+
+Report = Callable[[CnnPredictError], None]
+
+
+def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:
+    """Menu with everything that can be done with ``source``; errors go to ``report``."""
+    from cnnpredict_gui.gui.theme import LIGHT
+
+    menu = QMenu("Export", parent)
+    menu.addAction("Copy picture", lambda: _try(report, lambda: copy_picture(source, theme())))
+    menu.addAction("Copy data", lambda: _try(report, lambda: copy_data(source)))
+    menu.addSeparator()
+    png = menu.addMenu("Save as PNG")
+    for scale in PNG_SCALES:
+        png.addAction(f"{scale}x, colours of the screen", lambda s=scale: _ask(source, parent, ".png", theme(), report, s))
+    png.addSeparator()
+    for scale in PNG_SCALES:
+        png.addAction(f"{scale}x, white background", lambda s=scale: _ask(source, parent, ".png", LIGHT, report, s))
+    menu.addAction("Save as SVG…", lambda: _ask(source, parent, ".svg", LIGHT, report))
+    menu.addAction("Save data as CSV…", lambda: _ask(source, parent, ".csv", LIGHT, report))
+    return menu
+
+
+def export_button(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QToolButton:
+    """Toolbar button that opens the export menu."""
+    button = QToolButton(parent)
+    button.setText("Export")
+    button.setAccessibleName(f"Export {source.export_name().replace('-', ' ')}")
+    button.setToolTip("Copy, or save as PNG, SVG or CSV")
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+    button.setAutoRaise(True)
+    button.setMenu(export_menu(source, theme, button, report))
+    return button
+
+
+def _try(report: Report, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except CnnPredictError as error:
+        report(error)
+
+
+def _ask(source: Exportable, parent: QWidget, suffix: str, theme: Theme, report: Report, scale: int = 2) -> None:
+    name, _ = QFileDialog.getSaveFileName(
+        parent, "Export", f"{source.export_name()}{suffix}", f"{suffix[1:].upper()} (*{suffix})"
+    )
+    if name:
+        path = Path(name)
+        _try(report, lambda: save(source, path if path.suffix else path.with_suffix(suffix), theme, scale))

@@ -1,0 +1,226 @@
+"""The window: docks with parameters and predictors on the left, views in tabs, status bar below.
+
+The window is shown empty; :meth:`MainWindow.fill` adds the content piece by piece once the heavy imports are done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QMessageBox, QTabWidget, QVBoxLayout, QWidget
+
+from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.gui.actions import MENUS, Actions
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.gui.context import AppContext
+    from cnnpredict_gui.gui.view import View
+    from cnnpredict_gui.gui.views import ViewSpec
+
+TITLE = "cnnpredict"
+
+
+class MainWindow(QMainWindow):
+    """Main window of the application."""
+
+    #: Emitted right before the window closes; listeners save what they must.
+    closing = Signal()
+    #: A view came to the front for the first time.
+    view_made = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle(TITLE)
+        self.setObjectName("main")
+        self.resize(1280, 800)
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.actions_ = Actions(self)
+        self.context: AppContext | None = None
+        self.views: dict[str, View] = {}
+        self._specs: tuple[ViewSpec, ...] = ()
+        self._menus: dict[str, QMenu] = {}
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName("Views")
+        self.tabs.tabBar().setAccessibleName("Views")
+        self.setCentralWidget(self.tabs)
+        self.parameter_dock = self._dock("Layer", "parameters")
+        self.predictor_dock = self._dock("Predictors", "predictors")
+        self._make_menus()
+        self.statusBar().showMessage("Starting…")
+
+    def _dock(self, title: str, name: str) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(name)
+        dock.setAccessibleName(title)
+        dock.setWidget(QWidget())
+        self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+        return dock
+
+    def _make_menus(self) -> None:
+        for name in MENUS:
+            menu = QMenu(f"&{name}", self)
+            menu.setAccessibleName(name)
+            menu.setToolTipsVisible(True)
+            menu.aboutToShow.connect(lambda n=name: self._fill_menu(n))
+            self.menuBar().addMenu(menu)
+            self._menus[name] = menu
+
+    def _fill_menu(self, name: str) -> None:
+        menu, group = self._menus[name], ""
+        menu.clear()
+        for action in self.actions_.of_menu(name):
+            if group and action.property("group") != group:
+                menu.addSeparator()
+            group = action.property("group") or ""
+            menu.addAction(action)
+
+    def minimumSizeHint(self) -> QSize:
+        """The window may always be made as small as 1024 x 700."""
+        return super().minimumSizeHint().boundedTo(QSize(1024, 700))
+
+    # -- content ------------------------------------------------------------------------------------------------------
+
+    def set_context(self, context: AppContext) -> None:
+        """Take over the services, and serve ``report``, ``say`` and ``show_view`` for everyone."""
+        self.context = context
+        context.report = self.report
+        context.say = lambda text: self.statusBar().showMessage(text, 6000)
+        context.show_view = self.show_view
+        for action in self.actions_.all():
+            self.addAction(action)
+
+    def add_views(self, specs: tuple[ViewSpec, ...]) -> None:
+        """Add a tab for each view; the view itself is made when its tab is first shown."""
+        self._specs = specs
+        for number, spec in enumerate(specs, 1):
+            holder = QWidget()
+            layout = QVBoxLayout(holder)
+            layout.setContentsMargins(0, 0, 0, 0)
+            self.tabs.addTab(holder, spec.title)
+            self.tabs.setTabToolTip(number - 1, spec.tip)
+            action = self.actions_.add(
+                f"view.{spec.name}",
+                "View",
+                spec.title,
+                lambda n=spec.name: self.show_view(n),
+                f"Ctrl+{number}",
+                spec.tip,
+                group="views",
+            )
+            self.addAction(action)
+        self.tabs.currentChanged.connect(self._on_tab)
+
+    def show_view(self, name: str) -> None:
+        """Bring a view to the front."""
+        for index, spec in enumerate(self._specs):
+            if spec.name == name:
+                self.tabs.setCurrentIndex(index)
+                self._on_tab(index)
+
+    def current_view(self) -> str:
+        """Name of the view in front; empty before there is one."""
+        index = self.tabs.currentIndex()
+        return self._specs[index].name if 0 <= index < len(self._specs) else ""
+
+    def make_view(self, name: str) -> View:
+        """The view of this name, made now if it was not yet shown."""
+        if name in self.views:
+            return self.views[name]
+        if self.context is None:
+            raise RuntimeError("the window has no services yet")
+        index, spec = next((i, spec) for i, spec in enumerate(self._specs) if spec.name == name)
+        view = spec.make(self.context)
+        view.setObjectName(f"view-{name}")
+        view.restore(self.context.state.views.get(name, {}))
+        holder = self.tabs.widget(index)
+        layout = holder.layout()
+        if layout is not None:
+            layout.addWidget(view)
+        self.views[name] = view
+        self.view_made.emit(name)
+        return view
+
+    def _on_tab(self, index: int) -> None:
+        if self.context is None or not 0 <= index < len(self._specs):
+            return
+        try:
+            self.make_view(self._specs[index].name).activated()
+        except CnnPredictError as error:
+            self.report(error)
+
+    def save_views(self) -> None:
+        """Write what every view wants to keep into the state."""
+        if self.context is not None:
+            for name, view in self.views.items():
+                self.context.state.views[name] = view.save()
+
+    def open_file(self, path: str) -> bool:
+        """Hand a file to the first view that takes its kind."""
+        for spec in self._specs:
+            if path.lower().endswith(spec.suffixes or ("\0",)):
+                self.show_view(spec.name)
+                if self.make_view(spec.name).open_file(path):
+                    return True
+        if self.context is not None:
+            self.report(CnnPredictError(f"no view opens {path}", "open .onnx, .csv, .parquet or .cnnpredict files"))
+        return False
+
+    # -- reports, geometry, drops -------------------------------------------------------------------------------------
+
+    def report(self, error: CnnPredictError) -> None:
+        """Show an error with what to do; details can be copied."""
+        box = QMessageBox(QMessageBox.Icon.Warning, TITLE, error.message, QMessageBox.StandardButton.Ok, self)
+        box.setInformativeText(error.hint)
+        notes = "\n".join(getattr(error, "__notes__", []))
+        if notes:
+            box.setDetailedText(notes)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def bring_to_front(self) -> None:
+        """Show the window above others."""
+        self.setWindowState((self.windowState() & ~Qt.WindowState.WindowMinimized) | Qt.WindowState.WindowActive)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def save_geometry(self) -> dict[str, str]:
+        """Size, place and docks as JSON values."""
+        return {
+            "geometry": bytes(self.saveGeometry().toBase64().data()).decode("ascii"),
+            "docks": bytes(self.saveState(1).toBase64().data()).decode("ascii"),
+            "view": self.current_view(),
+        }
+
+    def restore_geometry(self, data: dict[str, str]) -> None:
+        """Take over what :meth:`save_geometry` gave."""
+        if data.get("geometry"):
+            self.restoreGeometry(QByteArray.fromBase64(QByteArray(data["geometry"].encode("ascii"))))
+        if data.get("docks"):
+            self.restoreState(QByteArray.fromBase64(QByteArray(data["docks"].encode("ascii"))), 1)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        QTimer.singleShot(0, lambda: [self.open_file(path) for path in paths])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self.save_views()
+        self.closing.emit()
+        if self.context is not None:
+            self.context.shutdown()
+        super().closeEvent(event)
+
+
+def title_label(text: str) -> QLabel:
+    """A label in the weight of titles."""
+    label = QLabel(text)
+    label.setProperty("role", "title")
+    return label

@@ -1,0 +1,77 @@
+"""One instance per user: a second start hands its file to the first and ends."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+_TIMEOUT_MS = 500
+_MAX_MESSAGE = 65_536
+
+
+def server_name() -> str:
+    """Name of the local socket: of this user and of this user's settings folder."""
+    home = os.environ.get("CNNPREDICT_HOME", "")
+    return f"cnnpredict-{hashlib.sha256(f'{getpass.getuser()}|{home}'.encode()).hexdigest()[:16]}"
+
+
+class SingleInstance(QObject):
+    """Listens for later starts, or hands over to an earlier one."""
+
+    #: Path of the file to open (empty: just come to the front).
+    called = Signal(str)
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self._server.newConnection.connect(self._on_connection)
+
+    def hand_over(self, path: Path | None) -> bool:
+        """Tell a running instance to come to the front and open ``path``; False when there is none."""
+        socket = QLocalSocket()
+        socket.connectToServer(self._name)
+        if not socket.waitForConnected(_TIMEOUT_MS):
+            return False
+        socket.write(json.dumps({"open": str(path or "")}).encode() + b"\n")
+        sent = socket.waitForBytesWritten(_TIMEOUT_MS)
+        socket.disconnectFromServer()
+        return sent
+
+    def listen(self) -> bool:
+        """Become the instance others hand over to; a socket left by a crash is replaced."""
+        if self._server.listen(self._name):
+            return True
+        QLocalServer.removeServer(self._name)
+        return self._server.listen(self._name)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.close()
+
+    def _on_connection(self) -> None:
+        socket = self._server.nextPendingConnection()
+        if socket is not None:
+            socket.readyRead.connect(lambda: self._on_message(socket))
+            socket.disconnected.connect(socket.deleteLater)
+            if socket.bytesAvailable():
+                self._on_message(socket)
+
+    def _on_message(self, socket: QLocalSocket) -> None:
+        if not socket.canReadLine():
+            if socket.bytesAvailable() > _MAX_MESSAGE:
+                socket.abort()
+            return
+        try:
+            message = json.loads(bytes(socket.readLine().data()))
+            path = str(message.get("open", "")) if isinstance(message, dict) else ""
+        except (ValueError, UnicodeDecodeError):
+            return
+        self.called.emit(path)

@@ -1,0 +1,64 @@
+"""Family symbols and hatching, drawn with plain lines so that they come out the same on screen, in PNG and in SVG."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+
+_CORNERS: dict[str, list[tuple[float, float]]] = {
+    "s": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
+    "t1": [(0, -1.1), (1.05, 0.85), (-1.05, 0.85)],
+    "t": [(0, 1.1), (1.05, -0.85), (-1.05, -0.85)],
+    "d": [(0, -1.2), (1.0, 0), (0, 1.2), (-1.0, 0)],
+    "star": [
+        (radius * math.sin(i * math.pi / 5), -radius * math.cos(i * math.pi / 5))
+        for i, radius in ((i, 1.3 if i % 2 == 0 else 0.55) for i in range(10))
+    ],
+}
+
+
+def symbol_path(symbol: str, centre: QPointF, size: float) -> QPainterPath:
+    """Outline of a symbol about ``size`` pixels wide; unknown symbols are circles."""
+    path = QPainterPath()
+    half = size / 2
+    if symbol in _CORNERS:
+        path.addPolygon(QPolygonF([QPointF(centre.x() + half * x, centre.y() + half * y) for x, y in _CORNERS[symbol]]))
+        path.closeSubpath()
+    else:
+        path.addEllipse(centre, half, half)
+    return path
+
+
+def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, colour: QColor, outline: QColor) -> None:
+    """Draw a filled symbol; ``hatch`` is a hatched box and ``line`` a short horizontal line."""
+    if symbol == "hatch":
+        box = QRectF(centre.x() - size / 2, centre.y() - size / 2, size, size)
+        hatch(painter, box, colour, 4)
+        painter.setPen(QPen(colour, 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box)
+    elif symbol == "line":
+        painter.setPen(QPen(colour, 2))
+        painter.drawLine(QPointF(centre.x() - size / 2, centre.y()), QPointF(centre.x() + size / 2, centre.y()))
+    else:
+        painter.setPen(QPen(outline, 1))
+        painter.setBrush(colour)
+        painter.drawPath(symbol_path(symbol, centre, size))
+
+
+def hatch(painter: QPainter, area: QRectF, colour: QColor, gap: float = 6) -> None:
+    """Diagonal lines every ``gap`` pixels, clipped to ``area`` by arithmetic (clips are costly, and lost in some SVG readers)."""
+    if area.width() <= 0 or area.height() <= 0:
+        return
+    lines = []
+    start = area.left() - area.height()
+    for step in range(int((area.width() + area.height()) / gap) + 1):
+        x = start + step * gap
+        begin = max(0.0, area.left() - x)
+        end = min(area.height(), area.right() - x)
+        if end > begin:
+            lines.append(QLineF(x + begin, area.bottom() - begin, x + end, area.bottom() - end))
+    painter.setPen(QPen(colour, 1))
+    painter.drawLines(lines)

@@ -1,0 +1,314 @@
+"""Base of all tables: sortable, numbers aligned, column choice, copy and export."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSizeF,
+    QSortFilterProxyModel,
+    Qt,
+)
+from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QFont, QKeyEvent, QKeySequence, QPainter, QPen
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
+
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.csv_text import Cell
+from cnnpredict_gui.gui.export import Data, copy_data, export_menu
+from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.theme import Theme
+
+Index = QModelIndex | QPersistentModelIndex
+_SORT_ROLE = Qt.ItemDataRole.UserRole
+#: Pictures of tables show at most this many rows; the CSV has all.
+PICTURE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column over row objects.
+
+    Args:
+        key: Name in exports, with unit, e.g. ``time_ms``.
+        title: Header on screen, with unit, e.g. ``time (ms)``.
+        value: Row to the raw value (exported, sorted by).
+        text: Row to the text on screen; by default numbers with 3 significant digits.
+        tip: Tooltip of the header.
+        colour: Row and theme to a text colour (hex) or None.
+        hidden: Whether the column starts hidden.
+        numeric: Whether to align to the right.
+    """
+
+    key: str
+    title: str
+    value: Callable[[Any], Cell]
+    text: Callable[[Any], str] | None = None
+    tip: str = ""
+    colour: Callable[[Any, Theme], str | None] | None = None
+    hidden: bool = False
+    numeric: bool = False
+
+    def shown(self, row: Any) -> str:
+        """Text on screen."""
+        if self.text is not None:
+            return self.text(row)
+        value = self.value(row)
+        if isinstance(value, float):
+            return sig3(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return f"{value:,}"
+        return "" if value is None else str(value)
+
+
+class RowsModel(QAbstractTableModel):
+    """Rows of any objects, shown through :class:`Column` definitions; updated in place when the keys stay the same."""
+
+    def __init__(self, columns: Sequence[Column], key: Callable[[Any], Hashable], theme: Callable[[], Theme]) -> None:
+        super().__init__()
+        self.columns = tuple(columns)
+        self.rows: list[Any] = []
+        self._key = key
+        self._theme = theme
+
+    def set_rows(self, rows: Sequence[Any]) -> None:
+        """Replace the rows; selection and scroll position survive when the keys are the same."""
+        fresh = list(rows)
+        if [self._key(row) for row in fresh] == [self._key(row) for row in self.rows]:
+            self.rows = fresh
+            if fresh:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(fresh) - 1, len(self.columns) - 1))
+            return
+        self.beginResetModel()
+        self.rows = fresh
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.columns)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        column, row = self.columns[index.column()], self.rows[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return column.shown(row)
+        if role == _SORT_ROLE:
+            value = column.value(row)
+            return math.inf if value is None or (isinstance(value, float) and math.isnan(value)) else value
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole and column.colour is not None:
+            colour = column.colour(row, self._theme())
+            return QColor(colour) if colour else None
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.tip or column.title
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        return None
+
+
+class TableView(QTableView):
+    """A table of row objects.
+
+    Args:
+        context: The application's services.
+        title: Accessible name and name of exported files.
+        columns: What to show.
+        key: Row to its identity, so that updates keep the selection.
+        constants: Further columns of an export with one value for all rows, e.g. the version.
+    """
+
+    def __init__(
+        self,
+        context: AppContext,
+        title: str,
+        columns: Sequence[Column],
+        key: Callable[[Any], Hashable],
+        constants: Callable[[], dict[str, Cell]] = dict,
+    ) -> None:
+        super().__init__()
+        self.context = context
+        self._constants = constants
+        self.rows_model = RowsModel(columns, key, lambda: context.theme.current)
+        self.proxy = QSortFilterProxyModel(self)
+        self.proxy.setSourceModel(self.rows_model)
+        self.proxy.setSortRole(_SORT_ROLE)
+        self.setModel(self.proxy)
+        self.setAccessibleName(title)
+        self.setSortingEnabled(True)
+        self.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsMovable(True)
+        header.setAccessibleName(f"{title}, columns")
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._header_menu)
+        for section, column in enumerate(columns):
+            self.setColumnHidden(section, column.hidden)
+        context.theme.changed.connect(self.viewport().update)
+
+    def set_rows(self, rows: Sequence[Any]) -> None:
+        """Show these rows."""
+        first = not self.rows_model.rows and bool(rows)
+        self.rows_model.set_rows(rows)
+        if first:
+            self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Make every column as wide as its content needs, up to 320 pixels."""
+        self.resizeColumnsToContents()
+        for section in range(len(self.rows_model.columns)):
+            self.setColumnWidth(section, min(self.columnWidth(section) + 8, 320))
+
+    def selected_rows(self) -> list[Any]:
+        """Row objects that are selected, from top to bottom."""
+        chosen = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self.rows_model.rows[self.proxy.mapToSource(self.proxy.index(row, 0)).row()] for row in chosen]
+
+    def shown_rows(self) -> list[Any]:
+        """Row objects in the order on screen."""
+        count = self.proxy.rowCount()
+        return [self.rows_model.rows[self.proxy.mapToSource(self.proxy.index(row, 0)).row()] for row in range(count)]
+
+    def column_menu(self) -> QMenu:
+        """Menu to show and hide columns."""
+        menu = QMenu("Columns", self)
+        for section, column in enumerate(self.rows_model.columns):
+            action = QAction(column.title, menu)
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(section))
+            action.toggled.connect(lambda on, s=section: self._show_column(s, on))
+            menu.addAction(action)
+        return menu
+
+    def _show_column(self, section: int, on: bool) -> None:
+        shown = [s for s in range(len(self.rows_model.columns)) if not self.isColumnHidden(s)]
+        if on or shown != [section]:
+            self.setColumnHidden(section, not on)
+
+    def _header_menu(self, position: QPoint) -> None:
+        self.column_menu().exec(self.horizontalHeader().mapToGlobal(position))
+
+    def make_menu(self) -> QMenu:
+        """The context menu."""
+        menu = export_menu(self, lambda: self.context.theme.current, self, self.context.report)
+        menu.addSeparator()
+        menu.addMenu(self.column_menu())
+        menu.addAction("Fit columns", self.fit_columns)
+        return menu
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.make_menu().exec(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            copy_data(_Selected(self) if self.selectionModel().hasSelection() else self)
+            return
+        super().keyPressEvent(event)
+
+    def save_columns(self) -> dict[str, Any]:
+        """Which columns are hidden, for the session."""
+        return {"hidden": [c.key for s, c in enumerate(self.rows_model.columns) if self.isColumnHidden(s)]}
+
+    def restore_columns(self, data: dict[str, Any]) -> None:
+        """Take over what :meth:`save_columns` gave."""
+        if "hidden" in data:
+            for section, column in enumerate(self.rows_model.columns):
+                self.setColumnHidden(section, column.key in data["hidden"])
+
+    # -- Exportable ---------------------------------------------------------------------------------------------------
+
+    def _sections(self) -> list[int]:
+        header = self.horizontalHeader()
+        order = (header.logicalIndex(position) for position in range(header.count()))
+        return [section for section in order if not self.isColumnHidden(section)]
+
+    def export_name(self) -> str:
+        """File name made of the title."""
+        return "-".join("".join(c if c.isalnum() else " " for c in self.accessibleName()).lower().split()) or "table"
+
+    def export_size(self) -> QSizeF:
+        """Room for the header and the first rows, as wide as the texts need."""
+        rows = min(len(self.rows_model.rows), PICTURE_ROWS)
+        return QSizeF(sum(self._widths()), (rows + 1) * self._row_height())
+
+    def _row_height(self) -> int:
+        return self.fontMetrics().height() + 8
+
+    def _widths(self) -> list[int]:
+        metrics, rows = self.fontMetrics(), self.shown_rows()[:PICTURE_ROWS]
+        columns = [self.rows_model.columns[section] for section in self._sections()]
+        texts = [[f"{column.title}  ", *(column.shown(row) for row in rows)] for column in columns]
+        return [max(metrics.horizontalAdvance(text) for text in column) + 24 for column in texts]
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+        """Paint header and rows as plain text."""
+        height, rows = self._row_height(), self.shown_rows()[:PICTURE_ROWS]
+        x = area.left()
+        for section, width in zip(self._sections(), self._widths(), strict=True):
+            column = self.rows_model.columns[section]
+            side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
+            bold = QFont(self.font())
+            bold.setBold(True)
+            painter.setFont(bold)
+            painter.setPen(QColor(theme.text))
+            painter.drawText(QRectF(x + 8, area.top(), width - 16, height), side | Qt.AlignmentFlag.AlignVCenter, column.title)
+            painter.setFont(self.font())
+            for number, row in enumerate(rows, 1):
+                colour = column.colour(row, theme) if column.colour else None
+                painter.setPen(QColor(colour or theme.text))
+                cell = QRectF(x + 8, area.top() + number * height, width - 16, height)
+                painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, column.shown(row))
+            x += width
+        painter.setPen(QPen(QColor(theme.border), 1))
+        painter.drawLine(area.left(), area.top() + height, x, area.top() + height)
+
+    def export_data(self) -> Data:
+        """All columns (hidden ones too) of all rows in the order on screen."""
+        return self._data(self.shown_rows())
+
+    def _data(self, rows: list[Any]) -> Data:
+        columns = self.rows_model.columns
+        values = [tuple(column.value(row) for column in columns) for row in rows]
+        return Data(tuple(column.key for column in columns), values, self._constants())
+
+
+class _Selected:
+    """The selected rows of a table, for copying."""
+
+    def __init__(self, table: TableView) -> None:
+        self._table = table
+        self.export_name = table.export_name
+        self.export_size = table.export_size
+        self.export_paint = table.export_paint
+
+    def export_data(self) -> Data:
+        return self._table._data(self._table.selected_rows())

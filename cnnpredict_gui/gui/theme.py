@@ -1,0 +1,170 @@
+"""Colours, symbols and spacing: Fusion with our own light and dark palettes, following the system live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+Mode = Literal["system", "light", "dark"]
+MODES: tuple[Mode, ...] = ("system", "light", "dark")
+#: Every margin and gap is a multiple of this many pixels.
+GRID = 8
+#: pyqtgraph symbol of each family; shape and colour always go together.
+FAMILY_SYMBOLS = {"nn": "o", "xgb": "s", "rf": "t1", "lasso": "d", "consensus": "star"}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """One set of colours (hex). Text colours keep a contrast of at least 4.5 to 1 on ``window`` and ``base``."""
+
+    name: Literal["light", "dark"]
+    window: str
+    base: str
+    alternate: str
+    text: str
+    muted: str
+    border: str
+    accent: str
+    accent_text: str
+    warning: str
+    error: str
+    good: str
+    families: dict[str, str]
+    #: Okabe-Ito colours for series that are not families, e.g. targets.
+    series: tuple[str, ...]
+
+    def family(self, family: str) -> str:
+        """Colour of a family."""
+        return self.families.get(family, self.muted)
+
+
+LIGHT = Theme(
+    name="light",
+    window="#f3f4f6",
+    base="#ffffff",
+    alternate="#f6f7f9",
+    text="#1a1d21",
+    muted="#59616c",
+    border="#c6ccd4",
+    accent="#4c51bf",
+    accent_text="#ffffff",
+    warning="#8a5200",
+    error="#b3261e",
+    good="#176f41",
+    families={"nn": "#0072b2", "xgb": "#d55e00", "rf": "#009e73", "lasso": "#cc79a7", "consensus": "#30353c"},
+    series=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#30353c"),
+)
+DARK = Theme(
+    name="dark",
+    window="#1e2126",
+    base="#17191d",
+    alternate="#1d2025",
+    text="#e6e8eb",
+    muted="#a4acb7",
+    border="#3c434d",
+    accent="#9aa5ff",
+    accent_text="#14161a",
+    warning="#f0b84b",
+    error="#ff8a80",
+    good="#6fd3a1",
+    families={"nn": "#56b4e9", "xgb": "#e69f00", "rf": "#20b98d", "lasso": "#dd92bb", "consensus": "#e6e8eb"},
+    series=("#56b4e9", "#e69f00", "#20b98d", "#dd92bb", "#f0e442", "#d55e00", "#e6e8eb"),
+)
+
+
+def palette(theme: Theme) -> QPalette:
+    """Qt palette of a theme."""
+    made = QPalette()
+    role = QPalette.ColorRole
+    colours = {
+        role.Window: theme.window,
+        role.WindowText: theme.text,
+        role.Base: theme.base,
+        role.AlternateBase: theme.alternate,
+        role.Text: theme.text,
+        role.PlaceholderText: theme.muted,
+        role.Button: theme.window,
+        role.ButtonText: theme.text,
+        role.ToolTipBase: theme.base,
+        role.ToolTipText: theme.text,
+        role.Highlight: theme.accent,
+        role.HighlightedText: theme.accent_text,
+        role.Accent: theme.accent,
+        role.Link: theme.accent,
+        role.LinkVisited: theme.accent,
+        role.Mid: theme.border,
+        role.BrightText: theme.error,
+    }
+    for key, colour in colours.items():
+        made.setColor(key, QColor(colour))
+    shade = QColor(theme.window)
+    made.setColor(role.Light, shade.lighter(106 if theme.name == "light" else 150))
+    made.setColor(role.Midlight, shade.lighter(103 if theme.name == "light" else 125))
+    made.setColor(role.Dark, shade.darker(140))
+    made.setColor(role.Shadow, shade.darker(200))
+    for key in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        made.setColor(QPalette.ColorGroup.Disabled, key, QColor(theme.muted))
+    made.setColor(QPalette.ColorGroup.Disabled, role.Highlight, QColor(theme.border))
+    return made
+
+
+def style_sheet(theme: Theme) -> str:
+    """The few rules a palette cannot express."""
+    return f"""
+    QToolTip {{ color: {theme.text}; background: {theme.base}; border: 1px solid {theme.border}; padding: 4px; }}
+    QLabel[role="muted"] {{ color: {theme.muted}; }}
+    QLabel[role="warning"] {{ color: {theme.warning}; }}
+    QLabel[role="error"] {{ color: {theme.error}; }}
+    QLabel[role="title"] {{ font-weight: 600; }}
+    """
+
+
+class ThemeManager(QObject):
+    """Applies the theme to the application and tells everyone who draws their own colours.
+
+    Mode ``system`` follows the desktop live; ``light`` and ``dark`` override it.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, app: QApplication, mode: Mode = "system") -> None:
+        super().__init__(app)
+        self._app = app
+        self._mode: Mode = mode
+        self.current = LIGHT
+        style = QStyleFactory.create("Fusion")
+        if style is not None:
+            app.setStyle(style)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow)
+        self.set_mode(mode)
+
+    @property
+    def mode(self) -> Mode:
+        """What the user asked for."""
+        return self._mode
+
+    def set_mode(self, mode: Mode) -> None:
+        """Follow the system, or force light or dark."""
+        self._mode = mode
+        schemes = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
+        QGuiApplication.styleHints().setColorScheme(schemes[mode])
+        self._follow()
+
+    def _follow(self) -> None:
+        dark = self._mode == "dark" or (
+            self._mode == "system" and QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        )
+        self.apply(DARK if dark else LIGHT)
+
+    def apply(self, theme: Theme) -> None:
+        """Make ``theme`` the current one and repaint everything."""
+        if theme is self.current and self._app.styleSheet():
+            return
+        self.current = theme
+        self._app.setPalette(palette(theme))
+        self._app.setStyleSheet(style_sheet(theme))
+        self.changed.emit(theme)

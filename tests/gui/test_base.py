@@ -1,0 +1,292 @@
+"""The base every view is built on: charts, tables, exports, workers, state."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+import cnnpredict_gui
+from cnnpredict_gui.core.config import ConvConfig
+from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, DataFileError, OutputError, WorkerError
+from cnnpredict_gui.gui.charts import ChartView, family_legend
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.csv_text import csv_text
+from cnnpredict_gui.gui.export import Data, copy_data, export_menu, save
+from cnnpredict_gui.gui.format import scaled, sig3
+from cnnpredict_gui.gui.state import AppState
+from cnnpredict_gui.gui.tables import Column, TableView
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
+from tests.gui.contract import WidgetContract
+
+OTHER = ConvConfig(input_channels=3, input_height=224, input_width=224, output_channels=64, kernel_height=7, kernel_width=7)
+
+
+class Line(ChartView):
+    """A small chart, to test the base."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context, "Line", "Nothing to draw yet")
+        self.curve = self.add_plot(x_label="batch size", y_label="time (ms)").plot([], [])
+        self.legend.set_entries(family_legend(LIGHT, ["nn", "rf"], extrapolating=True))
+
+    def recolour(self, theme: Theme) -> None:
+        if hasattr(self, "curve"):
+            self.curve.setPen(theme.family("nn"), width=2)
+
+    def show_numbers(self, numbers: list[float]) -> None:
+        self.curve.setData(range(len(numbers)), numbers, symbol="o")
+        self.set_empty(not numbers)
+
+    def export_data(self) -> Data:
+        xs, ys = self.curve.getData()
+        return Data(("batch_size", "time_ms"), [(int(x), float(y)) for x, y in zip(xs, ys, strict=True)], {"version": "1.0.0"})
+
+
+def make_table(context: AppContext) -> TableView:
+    columns = (
+        Column("name", "name", lambda row: str(row[0])),
+        Column("time_ms", "time (ms)", lambda row: float(row[1]), numeric=True),
+        Column("note", "note", lambda row: str(row[2]), hidden=True),
+    )
+    return TableView(context, "Sample table", columns, lambda row: row[0], lambda: {"version": cnnpredict_gui.__name__})
+
+
+ROWS = [("a", 0.012345, "=1+1"), ("b", 12345.6, 'say "hi", now'), ("c", float("nan"), "")]
+
+
+class TestChartContract(WidgetContract):
+    def make(self, context: AppContext) -> QWidget:
+        chart = Line(context)
+        chart.show_numbers([1.0, 2.0, 3.0])
+        return chart
+
+
+class TestTableContract(WidgetContract):
+    def make(self, context: AppContext) -> QWidget:
+        table = make_table(context)
+        table.set_rows(ROWS)
+        return table
+
+
+def test_chart_shows_its_empty_state_and_leaves_it(qtbot: QtBot, bare_context: AppContext) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    assert chart.is_empty and not chart.export_button.isEnabled()
+    chart.show_numbers([1.0])
+    assert not chart.is_empty and chart.export_button.isEnabled()
+
+
+def test_table_sorts_numbers_by_value_and_keeps_the_selection(qtbot: QtBot, bare_context: AppContext) -> None:
+    table = make_table(bare_context)
+    qtbot.addWidget(table)
+    table.set_rows(ROWS)
+    table.sortByColumn(1, table.horizontalHeader().sortIndicatorOrder().DescendingOrder)
+    assert [row[0] for row in table.shown_rows()][1:] == ["b", "a"]
+    table.selectRow(1)
+    table.set_rows([(name, 1 if name == "b" else 2, note) for name, _, note in ROWS])
+    assert [row[0] for row in table.selected_rows()] == ["b"]
+
+
+def test_table_never_hides_its_last_column(qtbot: QtBot, bare_context: AppContext) -> None:
+    table = make_table(bare_context)
+    qtbot.addWidget(table)
+    for action in table.column_menu().actions():
+        action.setChecked(False)
+    assert sum(not table.isColumnHidden(section) for section in range(3)) == 1
+
+
+def test_copied_data_is_tab_separated(qtbot: QtBot, bare_context: AppContext) -> None:
+    table = make_table(bare_context)
+    qtbot.addWidget(table)
+    table.set_rows(ROWS)
+    copy_data(table)
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert lines[0].split("\t") == ["name", "time_ms", "note", "version"] and lines[1].startswith("a\t0.012345\t'=1+1\t")
+
+
+def test_csv_disarms_formulas_and_reads_back() -> None:
+    texts = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", 'a "b", c', "line\nbreak", "plain"]
+    rows = list(csv.reader(io.StringIO(csv_text(["text", "n"], [(text, -1.5) for text in texts]), newline="")))
+    assert [row[0] for row in rows[1:]] == [f"'{text}" for text in texts[:5]] + texts[5:]
+    assert {row[1] for row in rows[1:]} == {"-1.5"}
+
+
+def test_export_says_when_it_cannot_write(qtbot: QtBot, bare_context: AppContext, tmp_path: Path) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    chart.show_numbers([1.0])
+    (tmp_path / "file").write_text("x")
+    for suffix in (".png", ".svg", ".csv"):
+        with pytest.raises(OutputError):
+            save(chart, tmp_path / "file" / f"chart{suffix}", LIGHT)
+    with pytest.raises(OutputError):
+        save(chart, tmp_path / "chart.bmp", LIGHT)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["file"]
+
+
+def test_export_menu_offers_everything(qtbot: QtBot, bare_context: AppContext) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    menu = export_menu(chart, lambda: LIGHT, chart, lambda error: None)
+    texts = [action.text() for action in menu.actions() if action.text()]
+    assert texts == ["Copy picture", "Copy data", "Save as PNG", "Save as SVG…", "Save data as CSV…"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0123456, "0.0123"),
+        (1.0, "1.00"),
+        (9.999, "10.0"),
+        (123.4, "123"),
+        (12345.0, "12,300"),
+        (0.0, "0"),
+        (float("nan"), "–"),
+    ],
+)
+def test_three_significant_digits(value: float, text: str) -> None:
+    assert sig3(value) == text
+
+
+def test_prefixes() -> None:
+    assert [scaled(value) for value in (115.6e6, 1500.0, 12.0)] == ["116 M", "1.50 k", "12.0 "]
+
+
+def test_newest_request_wins(qtbot: QtBot) -> None:
+    service, gate, answers = LatestWins(), threading.Event(), []
+
+    def slow(cancelled: Cancelled) -> int:
+        gate.wait(5)
+        return 0
+
+    service.submit("a", slow, answers.append, answers.append)
+    for number in range(1, 5):
+        service.submit("a", lambda cancelled, n=number: n, answers.append, answers.append)
+    service.submit("b", lambda cancelled: "other", answers.append, answers.append)
+    gate.set()
+    qtbot.waitUntil(lambda: len(answers) == 2)
+    assert sorted(map(str, answers)) == ["4", "other"]
+    service.shutdown()
+
+
+def test_a_failing_request_is_reported_as_one_of_our_errors(qtbot: QtBot) -> None:
+    service, errors = LatestWins(), []
+    service.submit("a", lambda cancelled: 1 / 0, lambda result: None, errors.append)
+    qtbot.waitUntil(lambda: len(errors) == 1)
+    assert isinstance(errors[0], WorkerError) and "ZeroDivisionError" in errors[0].message
+    service.shutdown()
+
+
+def test_task_reports_progress_and_success(qtbot: QtBot) -> None:
+    runner, seen = TaskRunner(), []
+
+    def work(progress: Progress, cancelled: Cancelled) -> str:
+        for done in range(3):
+            progress(done + 1, 3)
+        return "result"
+
+    task = runner.run("count", work)
+    task.progress.connect(lambda done, total: seen.append((done, total)))
+    with qtbot.waitSignal(task.succeeded) as blocker:
+        pass
+    assert blocker.args == ["result"] and seen == [(1, 3), (2, 3), (3, 3)]
+    runner.shutdown()
+
+
+def test_cancel_is_immediate_and_nothing_arrives_afterwards(qtbot: QtBot) -> None:
+    runner, gate, seen = TaskRunner(), threading.Event(), []
+
+    def stubborn(progress: Progress, cancelled: Cancelled) -> str:
+        gate.wait(5)
+        progress(1, 1)
+        return "too late"
+
+    task = runner.run("stubborn", stubborn)
+    for signal in (task.progress, task.succeeded, task.failed):
+        signal.connect(lambda *args: seen.append(args))
+    with qtbot.waitSignals([task.cancelled, task.ended], timeout=100):
+        task.cancel()
+    gate.set()
+    qtbot.waitUntil(lambda: not runner._tasks)
+    assert seen == [] and not task.running
+
+
+def test_task_that_stops_itself_counts_as_cancelled(qtbot: QtBot) -> None:
+    runner = TaskRunner()
+
+    def work(progress: Progress, cancelled: Cancelled) -> None:
+        raise CancelledByUserError("stopped")
+
+    task = runner.run("stop", work)
+    with qtbot.waitSignal(task.cancelled):
+        pass
+    runner.shutdown()
+
+
+def test_failed_task_carries_our_error(qtbot: QtBot) -> None:
+    runner = TaskRunner()
+
+    def work(progress: Progress, cancelled: Cancelled) -> None:
+        raise DataFileError("no column", "add it")
+
+    task = runner.run("fail", work)
+    with qtbot.waitSignal(task.failed) as blocker:
+        pass
+    assert isinstance(blocker.args[0], CnnPredictError) and blocker.args[0].hint == "add it"
+    runner.shutdown()
+
+
+def test_undo_and_redo_with_merged_steps(qtbot: QtBot) -> None:
+    state = AppState()
+    first = state.config
+    for height in (57, 58, 59):
+        state.set_config(state.config.model_copy(update={"input_height": height}), "Change height", "input_height")
+    state.set_config(OTHER, "Choose layer")
+    assert state.undo_stack.count() == 2
+    state.undo_stack.undo()
+    assert state.config.input_height == 59
+    state.undo_stack.undo()
+    assert state.config == first
+    state.undo_stack.redo()
+    state.undo_stack.redo()
+    assert state.config == OTHER
+
+
+def test_state_survives_json() -> None:
+    state = AppState()
+    state.set_config(OTHER)
+    state.select(["nn_x", "rf_x"])
+    state.set_baseline("rf_x")
+    state.pin()
+    state.pin(state.config.model_copy(update={"batch_size": 8}))
+    state.set_favourite("nn_x", True)
+    other = AppState()
+    other.from_json(state.to_json())
+    assert other.to_json() == state.to_json()
+    assert [pin.name for pin in other.pinned] == ["A", "B"] and other.undo_stack.count() == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"format": 99},
+        {"format": 1, "config": {"input_channels": -1}},
+        {"format": 1, "pinned": [{}]},
+        {"format": 1, "views": 3},
+    ],
+)
+def test_bad_state_changes_nothing(data: dict[str, object]) -> None:
+    state = AppState()
+    before = state.to_json()
+    with pytest.raises(DataFileError):
+        state.from_json(data)
+    assert state.to_json() == before
