@@ -121,6 +121,10 @@ class MainWindow(QMainWindow):
                 self.tabs.setCurrentIndex(index)
                 self._on_tab(index)
 
+    def view_names(self) -> list[str]:
+        """Names of all views."""
+        return [spec.name for spec in self._specs]
+
     def current_view(self) -> str:
         """Name of the view in front; empty before there is one."""
         index = self.tabs.currentIndex()

@@ -1,0 +1,295 @@
+"""Choice of a network, one of its layers and the resolution; own presets are kept, renamed, exported and imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QFileDialog,
+    QGridLayout,
+    QInputDialog,
+    QLabel,
+    QMenu,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
+
+from cnnpredict_gui.core.config import LIMITS, ConvConfig
+from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.workers import Cancelled
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.studies.layers import NetworkLayer
+    from cnnpredict_gui.studies.own_presets import OwnPreset
+    from cnnpredict_gui.studies.presets import Preset
+
+_KEPT = "architecture"
+_FILTER = "Presets (*.json);;All files (*)"
+
+
+class ArchitectureBox(QWidget):
+    """Sets ``state.config`` to a layer of a network. The tables are read in the background."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__()
+        self._context, self._state = context, context.state
+        self._presets: dict[str, Preset] = {}
+        self._own: dict[str, OwnPreset] = {}
+        self._layers: list[NetworkLayer] = []
+        self.network = QComboBox()
+        self.layer = QComboBox()
+        self.resolution = QSpinBox()
+        self.menu_button = QToolButton()
+        self.message = QLabel()
+        self._build()
+        self._state.config_changed.connect(self._follow)
+        self.reload()
+
+    def _build(self) -> None:
+        for combo, name, hint in (
+            (self.network, "Network", "Choose a network"),
+            (self.layer, "Layer of the network", "own layer"),
+        ):
+            combo.setAccessibleName(name)
+            combo.setToolTip(f"{name}: type to search")
+            combo.setEditable(True)
+            combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(12)
+            combo.setMaxVisibleItems(24)
+            combo.view().setMinimumWidth(400)
+            line, completer = combo.lineEdit(), combo.completer()
+            if line is not None:
+                line.setPlaceholderText(hint)
+            if completer is not None:
+                completer.setFilterMode(Qt.MatchFlag.MatchContains)
+                completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+                completer.popup().setMinimumWidth(400)
+        self.network.activated.connect(lambda _index: self._network_chosen())
+        self.layer.activated.connect(lambda _index: self._layer_chosen())
+        self.resolution.setRange(1, LIMITS["input_height"])
+        self.resolution.setSuffix(" px")
+        self.resolution.setValue(224)
+        self.resolution.setSingleStep(32)
+        self.resolution.setAccessibleName("Resolution of the network's input in px")
+        self.resolution.setToolTip("Height and width of the network's input")
+        self.resolution.valueChanged.connect(lambda _value: self._resolution_changed())
+        self.menu_button.setText("Presets")
+        self.menu_button.setToolTip("Keep, rename, export and import own presets")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.menu_button)
+        menu.aboutToShow.connect(lambda: self._fill_menu(menu))
+        self.menu_button.setMenu(menu)
+        self.message.setWordWrap(True)
+        self.message.setProperty("role", "error")
+        self.message.hide()
+        self._place()
+
+    def _place(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(GRID)
+        grid.setVerticalSpacing(GRID // 2)
+        grid.setColumnStretch(1, 1)
+        for row, (text, widget) in enumerate(
+            (("Network", self.network), ("Layer", self.layer), ("Resolution", self.resolution))
+        ):
+            label = QLabel(text)
+            label.setBuddy(widget)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(widget, row, 1, 1, 1 if row == 2 else 2)
+        grid.addWidget(self.menu_button, 2, 2)
+        grid.addWidget(self.message, 3, 0, 1, 3)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def reload(self, then: str = "") -> None:
+        """Read the presets again, in the background; then choose ``then``."""
+
+        def work(_cancelled: Cancelled) -> tuple[list[Preset], list[OwnPreset], list[str]]:
+            from cnnpredict_gui.studies.own_presets import OwnPresets
+            from cnnpredict_gui.studies.presets import list_presets
+
+            own = OwnPresets()
+            return list_presets(), own.list(), own.set_aside
+
+        self._context.predictions.submit("presets", work, lambda found: self._show_presets(*found, then), self._context.report)
+
+    def _show_presets(self, presets: list[Preset], own: list[OwnPreset], aside: list[str], then: str) -> None:
+        self._presets = {f"preset:{one.name}": one for one in presets}
+        self._own = {f"own:{one.name}": one for one in own}
+        kept = then or self._state.views.get(_KEPT, {}).get("network", "")
+        with QSignalBlocker(self.network):
+            self.network.clear()
+            for key, one in self._own.items():
+                self.network.addItem(f"{one.name} (own)", key)
+            if own:
+                self.network.insertSeparator(self.network.count())
+            for key, preset in self._presets.items():
+                self.network.addItem(preset.title, key)
+            self.network.setCurrentIndex(self.network.findData(kept) if kept else -1)
+        for text in aside:
+            self._context.say(text)
+        if self.network.currentIndex() >= 0:
+            resolution = self._state.views.get(_KEPT, {}).get("resolution")
+            self._open(self.network.currentData(), resolution if isinstance(resolution, int) and not then else None)
+        elif "preset:resnet50" in self._presets and not kept:
+            self.network.setCurrentIndex(self.network.findData("preset:resnet50"))
+            self._open("preset:resnet50", None)
+
+    def _open(self, key: str, resolution: int | None) -> None:
+        preset = self._presets.get(key)
+        self.resolution.setEnabled(preset is not None)
+        if preset is not None:
+            with QSignalBlocker(self.resolution):
+                self.resolution.setMinimum(preset.minimum_resolution)
+                self.resolution.setValue(resolution or preset.default_resolution)
+        self._read_layers()
+
+    def _read_layers(self) -> None:
+        key, layers = self.network.currentData(), []
+        self.message.hide()
+        try:
+            if key in self._presets:
+                layers = self._presets[key].layers(self.resolution.value(), 1)
+            elif key in self._own:
+                layers = list(self._own[key].layers)
+        except ConfigError as error:
+            self.message.setText(str(error))
+            self.message.show()
+        self._layers = [layer for layer in layers if layer.config is not None]
+        with QSignalBlocker(self.layer):
+            self.layer.clear()
+            for layer in self._layers:
+                self.layer.addItem(layer_text(layer))
+        self._follow(self._state.config)
+        self._state.views[_KEPT] = {"network": key or "", "resolution": self.resolution.value()}
+
+    # -- choosing -----------------------------------------------------------------------------------------------------
+
+    def _network_chosen(self) -> None:
+        self._open(self.network.currentData(), None)
+        if self._layers:
+            self.layer.setCurrentIndex(0)
+            self._layer_chosen()
+
+    def _resolution_changed(self) -> None:
+        index = self.layer.currentIndex()
+        self._read_layers()
+        if 0 <= index < len(self._layers):
+            self.layer.setCurrentIndex(index)
+            self._apply(index, "resolution")
+
+    def _layer_chosen(self) -> None:
+        self._apply(self.layer.currentIndex(), "")
+
+    def _apply(self, index: int, merge: str) -> None:
+        if 0 <= index < len(self._layers):
+            config = self._layers[index].config
+            if config is not None:
+                batched = config.model_copy(update={"batch_size": self._state.config.batch_size})
+                self._state.set_config(batched, f"choice of layer {self._layers[index].name}", merge)
+
+    def _follow(self, config: ConvConfig) -> None:
+        """Show which layer of the network the configuration is, if any."""
+        current = self.layer.currentIndex()
+        if 0 <= current < len(self._layers) and _same_layer(self._layers[current].config, config):
+            return
+        index = next((i for i, layer in enumerate(self._layers) if _same_layer(layer.config, config)), -1)
+        with QSignalBlocker(self.layer):
+            self.layer.setCurrentIndex(index)
+            line = self.layer.lineEdit()
+            if index < 0 and line is not None:
+                line.clear()
+
+    # -- own presets --------------------------------------------------------------------------------------------------
+
+    def _fill_menu(self, menu: QMenu) -> None:
+        menu.clear()
+        own = self._own.get(self.network.currentData() or "")
+        menu.addAction("Keep this layer as preset…", self._keep)
+        menu.addAction("Import preset…", self._import)
+        menu.addSeparator()
+        for text, slot in (("Rename…", self._rename), ("Export…", self._export), ("Delete", self._delete)):
+            action = menu.addAction(
+                f"{text[:-1]} {own.name}…" if own and text.endswith("…") else f"{text} {own.name}" if own else text, slot
+            )
+            action.setEnabled(own is not None)
+
+    def _keep(self) -> None:
+        name, given = QInputDialog.getText(self, "Keep layer", "Name of the preset:", text=self._state.config.label())
+        if given and name.strip():
+            self.keep(name)
+
+    def keep(self, name: str) -> None:
+        """Keep the current layer under a name."""
+        from cnnpredict_gui.studies.layers import conv_layer
+        from cnnpredict_gui.studies.own_presets import OwnPresets
+
+        layer = conv_layer("layer", self._state.config)
+        self._change(lambda: f"own:{OwnPresets().save(name, [layer], 'kept from the layer panel').name}")
+
+    def _rename(self) -> None:
+        old = self._own[self.network.currentData()].name
+        name, given = QInputDialog.getText(self, "Rename preset", "New name:", text=old)
+        if given:
+            self.rename(old, name)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename an own preset."""
+        from cnnpredict_gui.studies.own_presets import OwnPresets
+
+        self._change(lambda: f"own:{OwnPresets().rename(old, new).name}")
+
+    def _delete(self) -> None:
+        from cnnpredict_gui.studies.own_presets import OwnPresets
+
+        name = self._own[self.network.currentData()].name
+        self._change(lambda: OwnPresets().delete(name) or "preset:resnet50")
+
+    def _export(self) -> None:
+        from cnnpredict_gui.studies.own_presets import OwnPresets
+
+        name = self._own[self.network.currentData()].name
+        path, _ = QFileDialog.getSaveFileName(self, "Export preset", f"{name}.json", _FILTER)
+        if path:
+            self._change(lambda: OwnPresets().export(name, path) or f"own:{name}")
+
+    def _import(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import preset", "", _FILTER)
+        if path:
+            self.import_file(Path(path))
+
+    def import_file(self, path: Path) -> None:
+        """Import an exported preset."""
+        from cnnpredict_gui.studies.own_presets import OwnPresets
+
+        self._change(lambda: f"own:{OwnPresets().import_file(path).name}")
+
+    def _change(self, action: Callable[[], str]) -> None:
+        try:
+            chosen = action()
+        except CnnPredictError as error:
+            self._context.report(error)
+            return
+        QTimer.singleShot(0, lambda: self.reload(chosen))
+
+
+def layer_text(layer: NetworkLayer) -> str:
+    """Name and shape of a layer for the list."""
+    if layer.config is None:
+        return layer.name
+    times = f" ({layer.count}×)" if layer.count > 1 else ""
+    return f"{layer.name}{times}   {layer.config.label().split('×', 1)[1]}"
+
+
+def _same_layer(one: ConvConfig | None, other: ConvConfig) -> bool:
+    return one is not None and one == other.model_copy(update={"batch_size": one.batch_size})

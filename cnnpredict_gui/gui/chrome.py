@@ -1,0 +1,114 @@
+"""The actions every part of the window shares: file, undo, colours, panels, models."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtWidgets import QFileDialog
+
+from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.main_window import MainWindow
+from cnnpredict_gui.gui.state import DEFAULT_CONFIG
+from cnnpredict_gui.gui.theme import MODES
+
+FILE_FILTER = "All that can be opened (*.cnnpredict *.onnx *.csv *.parquet);;All files (*)"
+
+
+def add_actions(window: MainWindow, context: AppContext) -> None:
+    """Register the shared actions."""
+    _add_file(window, context)
+    _add_edit(context)
+    _add_view(window, context)
+    context.actions.add(
+        "models.reload", "Models", "&Reload models", context.models.load, "F5", "Search the model folders again", group="load"
+    )
+    for action in context.actions.all():
+        window.addAction(action)
+
+
+def _add_file(window: MainWindow, context: AppContext) -> None:
+    def choose() -> None:
+        path, _ = QFileDialog.getOpenFileName(window, "Open", "", FILE_FILTER)
+        if path:
+            window.open_file(path)
+
+    context.actions.add("file.open", "File", "&Open…", choose, "Ctrl+O", "Open a session, a network or a table", group="open")
+    context.actions.add("file.quit", "File", "&Quit", window.close, "Ctrl+Q", group="quit")
+
+
+def _add_edit(context: AppContext) -> None:
+    actions, state = context.actions, context.state
+    undo = state.undo_stack.createUndoAction(state, "&Undo")
+    undo.setShortcut("Ctrl+Z")
+    actions.adopt("edit.undo", "Edit", undo, "undo")
+    redo = state.undo_stack.createRedoAction(state, "&Redo")
+    redo.setShortcuts(["Ctrl+Shift+Z", "Ctrl+Y"])
+    actions.adopt("edit.redo", "Edit", redo, "undo")
+    actions.add(
+        "edit.reset",
+        "Edit",
+        "Re&set layer",
+        lambda: state.set_config(DEFAULT_CONFIG, "reset of the layer"),
+        "Ctrl+R",
+        "Back to the layer the program starts with",
+        group="undo",
+    )
+    for form in ("JSON", "CLI", "Python"):
+        name = {"CLI": "command line"}.get(form, form)
+        shortcut = "Ctrl+Shift+C" if form == "JSON" else ""
+        actions.add(
+            f"edit.copy_{form.lower()}",
+            "Edit",
+            f"Copy layer as {name}",
+            lambda f=form: copy_config(context, f),
+            shortcut,
+            group="copy",
+        )
+    actions.add(
+        "edit.pin", "Edit", "&Pin layer", lambda: _pin(context), "Ctrl+D", "Keep this layer for comparison", group="pin"
+    )
+    actions.add("edit.unpin_all", "Edit", "Unpin all layers", state.clear_pinned, group="pin")
+
+
+def _pin(context: AppContext) -> None:
+    pin = context.state.pin()
+    context.say(f"Pinned as {pin.name}: {pin.config.label()}")
+
+
+def copy_config(context: AppContext, form: str) -> None:
+    """Put the layer on the clipboard as ``JSON``, ``CLI`` command or ``Python`` code."""
+    from cnnpredict_gui.studies import codegen
+
+    try:
+        text = {"JSON": codegen.as_json, "CLI": codegen.as_command, "Python": codegen.as_python}[form](context.state.config)
+    except CnnPredictError as error:
+        context.report(error)
+        return
+    QGuiApplication.clipboard().setText(text)
+    context.say(f"Copied: {text.splitlines()[0]}")
+
+
+def _add_view(window: MainWindow, context: AppContext) -> None:
+    for dock, shortcut in ((window.parameter_dock, "Ctrl+Shift+L"), (window.predictor_dock, "Ctrl+Shift+P")):
+        toggle = dock.toggleViewAction()
+        toggle.setShortcut(shortcut)
+        toggle.setText(f"{dock.windowTitle()} panel")
+        context.actions.adopt(f"view.{dock.objectName()}", "View", toggle, "panels")
+
+    def full_screen(on: bool) -> None:
+        window.setWindowState(window.windowState() ^ window.windowState().WindowFullScreen)
+
+    context.actions.add("view.full_screen", "View", "Full screen", full_screen, "F11", checkable=True, group="panels")
+    group = QActionGroup(window)
+    for mode in MODES:
+        text = "Follow the system" if mode == "system" else f"{mode.capitalize()}"
+        action = context.actions.add(
+            f"view.theme_{mode}",
+            "View",
+            f"Colours: {text}",
+            lambda _on=True, m=mode: context.theme.set_mode(m),
+            checkable=True,
+            group="theme",
+        )
+        group.addAction(action)
+        action.setChecked(context.theme.mode == mode)

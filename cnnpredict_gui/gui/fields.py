@@ -1,0 +1,99 @@
+"""The parameters as the screen names them: label, unit and explanation, and boxes made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
+
+from cnnpredict_gui.core.config import LIMITS
+
+
+@dataclass(frozen=True)
+class FieldText:
+    """How a parameter is called on screen; ``unit`` may be empty."""
+
+    label: str
+    unit: str
+    tip: str
+
+
+FIELD_TEXTS: dict[str, FieldText] = {
+    "batch_size": FieldText("Batch size", "images", "Images processed at once (N)."),
+    "input_channels": FieldText("Input channels", "channels", "Channels of the input (C)."),
+    "input_height": FieldText("Input height", "px", "Height of the input (H)."),
+    "input_width": FieldText("Input width", "px", "Width of the input (W)."),
+    "output_channels": FieldText("Output channels", "channels", "Filters, that is channels of the output (K)."),
+    "kernel_height": FieldText("Kernel height", "px", "Height of the filter."),
+    "kernel_width": FieldText("Kernel width", "px", "Width of the filter."),
+    "stride_height": FieldText("Stride height", "px", "Vertical step of the filter."),
+    "stride_width": FieldText("Stride width", "px", "Horizontal step of the filter."),
+    "padding_height": FieldText("Padding height", "px", "Zeros added above and below."),
+    "padding_width": FieldText("Padding width", "px", "Zeros added left and right."),
+    "dilation_height": FieldText("Dilation height", "px", "Vertical distance of filter taps; 1 means none between them."),
+    "dilation_width": FieldText("Dilation width", "px", "Horizontal distance of filter taps; 1 means none between them."),
+    "groups": FieldText(
+        "Groups", "groups", "Independent groups of channels; as many as input channels is a depthwise convolution."
+    ),
+    "dtype": FieldText("Data type", "", "Element type of input, weights and output."),
+    "direction": FieldText("Direction", "", "Forward pass, or one of the two passes of training."),
+    "algorithm": FieldText("Algorithm", "", "Algorithm of the library; 'default' is the library's own choice."),
+}
+
+
+class SizeBox(QSpinBox):
+    """Spin box of one parameter: limits, unit and tooltip from its field; Page Up doubles, Page Down halves."""
+
+    def __init__(self, field: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.field = field
+        texts, low = FIELD_TEXTS[field], 0 if field.startswith("padding") else 1
+        self.setObjectName(field)
+        self.setRange(low, LIMITS[field])
+        self.setGroupSeparatorShown(True)
+        self.setAccelerated(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setAccessibleName(f"{texts.label} in {texts.unit}" if texts.unit else texts.label)
+        self.setToolTip(f"{texts.tip} {low:,} to {LIMITS[field]:,} {texts.unit}. Page Up doubles, Page Down halves.")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_PageUp:
+            self.setValue(max(1, self.value() * 2))
+        elif event.key() == Qt.Key.Key_PageDown:
+            self.setValue(self.value() // 2)
+        else:
+            super().keyPressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class ScrubLabel(QLabel):
+    """Label that changes its box when dragged sideways: 64 pixels double or halve the value."""
+
+    #: factor relative to where the drag began
+    dragged = Signal(float)
+    drag_began = Signal()
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setCursor(Qt.CursorShape.SizeHorCursor)
+        self._start: float | None = None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._start = event.globalPosition().x()
+            self.drag_began.emit()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._start is not None:
+            self.dragged.emit(2.0 ** ((event.globalPosition().x() - self._start) / 64))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._start = None

@@ -1,0 +1,87 @@
+"""Which predictors to show at first, and the sets that the tree's commands choose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, Target
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.serving.library import ModelEntry
+
+#: Targets shown first, best known first; others follow in their order.
+FIRST_TARGETS = ("gpul40s",)
+#: How many further targets are shown by their consensus at first.
+OTHER_TARGETS = 5
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One predictor as the tree shows it."""
+
+    name: str
+    family: str
+    target: Target
+    status: str
+    reason: str
+
+
+def leaves(entries: Iterable[ModelEntry]) -> list[Leaf]:
+    """Newest version of every predictor whose card is known, sorted by time kind, target and family."""
+    found: dict[str, Leaf] = {}
+    for entry in entries:
+        if entry.target is None:
+            continue
+        old = found.get(entry.name)
+        if old is None or (old.status == "failed" and entry.status != "failed"):
+            found[entry.name] = Leaf(entry.name, entry.family, entry.target, entry.status, entry.reason)
+    kinds, families = list(TIME_KINDS), list(FAMILIES)
+    return sorted(
+        found.values(),
+        key=lambda leaf: (
+            kinds.index(leaf.target.time_kind),
+            leaf.target.title,
+            leaf.target.name,
+            families.index(leaf.family),
+            leaf.name,
+        ),
+    )
+
+
+def default_selection(shown: Sequence[Leaf]) -> list[str]:
+    """All families of one well-known target, and the consensus (or the first family) of a few others."""
+    usable = [leaf for leaf in shown if leaf.status != "failed"]
+    targets = list(dict.fromkeys(leaf.target.name for leaf in usable))
+    if not targets:
+        return []
+    first = next((name for name in FIRST_TARGETS if name in targets), targets[0])
+    chosen = [leaf.name for leaf in usable if leaf.target.name == first]
+    for target in [name for name in _spread(usable, targets) if name != first][:OTHER_TARGETS]:
+        mine = [leaf for leaf in usable if leaf.target.name == target]
+        best = next((leaf for leaf in mine if leaf.family == "consensus"), mine[0])
+        chosen.append(best.name)
+    return in_order(shown, chosen)
+
+
+def _spread(usable: Sequence[Leaf], targets: Sequence[str]) -> list[str]:
+    """Targets taken in turn from each time kind, so that every kind is seen."""
+    kind = {leaf.target.name: leaf.target.time_kind for leaf in usable}
+    queues = [[name for name in targets if kind[name] == each] for each in TIME_KINDS]
+    longest = max(len(queue) for queue in queues)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+
+
+def in_order(shown: Sequence[Leaf], names: Iterable[str]) -> list[str]:
+    """These names in the order of the tree; unknown ones (models not there now) are kept at the end."""
+    wanted = list(dict.fromkeys(names))
+    known = [leaf.name for leaf in shown if leaf.name in set(wanted)]
+    return known + [name for name in wanted if name not in set(known)]
+
+
+def matches(leaf: Leaf, text: str) -> bool:
+    """Whether every word of a search text occurs in the predictor's target, device, framework, family or name."""
+    target = leaf.target
+    hay = f"{target.title} {target.name} {target.device} {target.framework} {target.time_kind} {FAMILIES[leaf.family]} {leaf.name}".lower()
+    return all(word in hay for word in text.lower().replace("_", " ").split()) or text.lower().strip() in hay

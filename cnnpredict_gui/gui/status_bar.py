@@ -1,0 +1,75 @@
+"""Status bar: models ready, memory, last prediction time, CPU."""
+
+from __future__ import annotations
+
+import psutil
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
+
+from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.format import sig3
+
+_REFRESH_MS = 2000
+
+
+class StatusBar(QObject):
+    """Keeps the texts of a status bar up to date."""
+
+    def __init__(self, bar: QStatusBar, context: AppContext) -> None:
+        super().__init__(bar)
+        self._context = context
+        self._process = psutil.Process()
+        psutil.cpu_percent()
+        self.models = QToolButton()
+        self.models.setAutoRaise(True)
+        self.models.setToolTip("Show the models")
+        self.models.clicked.connect(lambda: context.show_view("models"))
+        self.progress = QProgressBar()
+        self.progress.setMaximumWidth(160)
+        self.progress.setMaximumHeight(12)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Models loaded")
+        self.memory = self._label("Memory of the application")
+        self.latency = self._label("Time from the last change to its predictions")
+        self.cpu = self._label("Load of all processors")
+        bar.clearMessage()
+        for widget in (self.progress, self.models, self.memory, self.latency, self.cpu):
+            bar.addPermanentWidget(widget)
+        self._connect(context)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._measure)
+        self._timer.start(_REFRESH_MS)
+        self._measure()
+        self.cpu.setText("CPU –")
+        self._show_models(0, 0)
+
+    def _label(self, tip: str) -> QLabel:
+        label = QLabel()
+        label.setToolTip(tip)
+        label.setContentsMargins(8, 0, 8, 0)
+        return label
+
+    def _connect(self, context: AppContext) -> None:
+        context.models.scanned.connect(lambda entries: self._show_models(0, len(entries)))
+        context.models.arrived.connect(lambda entry, done, total: self._show_models(done, total))
+        context.models.finished.connect(lambda loaded, failed: self._show_models(0, 0))
+        context.models.failed.connect(self._show_failure)
+        context.predictions.finished.connect(lambda channel, ms: self.latency.setText(f"Prediction {sig3(ms)} ms"))
+
+    def _show_models(self, done: int, total: int) -> None:
+        states = [entry.status for entry in self._context.models.entries]
+        ready, failed = states.count("loaded"), states.count("failed")
+        text = f"{ready} of {len(states)} models ready"
+        self.models.setText(f"{text}, {failed} failed" if failed else text)
+        self.progress.setVisible(self._context.models.loading and done < total)
+        self.progress.setMaximum(max(total, 1))
+        self.progress.setValue(done)
+
+    def _show_failure(self, error: CnnPredictError) -> None:
+        self.models.setText("no models")
+        self._context.report(error)
+
+    def _measure(self) -> None:
+        self.memory.setText(f"{self._process.memory_info().rss / 2**20:,.0f} MB")
+        self.cpu.setText(f"CPU {psutil.cpu_percent():.0f} %")
