@@ -83,7 +83,10 @@ def linear_model(features: Sequence[str] = FEATURES, shift: float = 0.0) -> onnx
     """A linear model: log time = slope * log_macs + offset + shift."""
     weights = np.zeros((len(features), 1), dtype=np.float32)
     weights[features.index("log_macs") if "log_macs" in features else 0, 0] = _SLOPE
-    initializers = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.array([_OFFSET + shift], np.float32), "b")]
+    initializers = [
+        numpy_helper.from_array(weights, "w"),
+        numpy_helper.from_array(np.array([_OFFSET + shift], np.float32), "b"),
+    ]
     node = helper.make_node("Gemm", ["features", "w", "b"], ["time"])
     return _model([node], len(features), initializers)
 

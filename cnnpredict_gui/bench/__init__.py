@@ -1,0 +1,1 @@
+"""Stopwatches: predictor latency and real convolutions."""

@@ -1,0 +1,1 @@
+"""What a prediction is: configurations, features, cards, names, errors."""

@@ -172,7 +172,13 @@ def _on_device(table: ConfigTable, device: Device) -> dict[str, Callable[[], npt
 def feature_names() -> tuple[str, ...]:
     """Every feature name a card may use."""
     one = ConfigTable.from_columns({name: [1] for name in INTEGER_FIELDS})[0]
-    return (*_base(one), *_on_device(one, Device(name="", compute_units=1, boost_clock_mhz=1, fp32_tflops=1, fp16_tflops=1, memory_bandwidth_gbs=1, l2_mb=1)))
+    return (
+        *_base(one),
+        *_on_device(
+            one,
+            Device(name="", compute_units=1, boost_clock_mhz=1, fp32_tflops=1, fp16_tflops=1, memory_bandwidth_gbs=1, l2_mb=1),
+        ),
+    )
 
 
 def feature_matrix(table: ConfigTable, device: Device, names: Sequence[str]) -> npt.NDArray[np.float32]:

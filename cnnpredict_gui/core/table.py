@@ -190,9 +190,17 @@ def _row_errors(numbers: dict[str, Floats], codes: dict[str, Floats], raw: Mappi
             whole = np.isfinite(values) & (values == np.floor(values))
             outside = whole & ((values < low) | (values > LIMITS[name]))
         note(~whole, lambda row, name=name: f"{name} is not a whole number")
-        note(outside, lambda row, name=name, low=low, values=values: f"{name} is {values[row]:g}, outside {low} to {LIMITS[name]:,}")
+        note(
+            outside,
+            lambda row, name=name, low=low, values=values: f"{name} is {values[row]:g}, outside {low} to {LIMITS[name]:,}",
+        )
     for name, values in codes.items():
-        note(values < 0, lambda row, name=name: f"{name} {np.asarray(raw[name])[row]!s} is unknown; use one of {', '.join(VOCABULARY[name])}")
+        note(
+            values < 0,
+            lambda row, name=name: (
+                f"{name} {np.asarray(raw[name])[row]!s} is unknown; use one of {', '.join(VOCABULARY[name])}"
+            ),
+        )
     checked = messages == ""
     safe = {name: np.where(checked, values, 1.0) for name, values in numbers.items()}
     for axis in ("height", "width"):

@@ -1,0 +1,1 @@
+"""Paths, settings, logs and files."""

@@ -46,9 +46,9 @@ def program_dir() -> Path:
     frozen = getattr(sys, "_MEIPASS", None)
     if frozen:
         return Path(frozen)
-    checkout = Path(__file__).resolve().parents[2]
-    installed = Path(sys.prefix) / "share" / APP_NAME
-    return checkout if (checkout / "models").is_dir() or not installed.is_dir() else installed
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "bundled"
+    return installed if installed.is_dir() else package.parent
 
 
 def bundled_models_dir() -> Path:

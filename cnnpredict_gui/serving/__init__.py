@@ -1,0 +1,1 @@
+"""Artefacts to predictors: discovery, verification, loading, predicting."""

@@ -44,7 +44,9 @@ class FoundModel:
     @property
     def path(self) -> Path:
         """The file that stands for the model: what is served, else what is there."""
-        return self.onnx or (self.card if self.family == "consensus" else None) or self.native or self.card or self.family_folder
+        return (
+            self.onnx or (self.card if self.family == "consensus" else None) or self.native or self.card or self.family_folder
+        )
 
 
 def find_models(root: Path) -> list[FoundModel]:

@@ -33,7 +33,9 @@ def read_card(path: Path, family: str) -> ModelCard:
         raise CardError("the card is not a JSON object", _EXPORT_AGAIN)
     if raw.get("format") != CARD_FORMAT:
         found = raw.get("format", "missing")
-        raise CardError(f"the card's format is {found!r}, this program reads {CARD_FORMAT}", "use a matching version of the program")
+        raise CardError(
+            f"the card's format is {found!r}, this program reads {CARD_FORMAT}", "use a matching version of the program"
+        )
     try:
         card = ModelCard.model_validate(raw)
     except ValidationError as error:
@@ -121,7 +123,9 @@ def verified_bytes(path: Path, card: ModelCard) -> bytes:
     except OSError as error:
         raise ModelFileError(f"{path.name} cannot be read: {error.strerror or error}", "check its permissions") from None
     if hashlib.sha256(data).hexdigest() != expected.lower():
-        raise ModelFileError(f"{path.name} is not the file its card describes (sha256 differs)", "copy both again from their source")
+        raise ModelFileError(
+            f"{path.name} is not the file its card describes (sha256 differs)", "copy both again from their source"
+        )
     return data
 
 

@@ -1,0 +1,1 @@
+"""Questions asked of predictors: comparisons, sweeps, networks, files of configurations."""

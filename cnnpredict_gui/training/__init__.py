@@ -1,0 +1,1 @@
+"""Measurements to artefacts: data sets, fitting, evaluation, export."""
