@@ -78,6 +78,8 @@ class Application(QObject):
         add_actions(self.window, self.context)
         self.window.parameter_dock.setWidget(ParameterPanel(self.context))
         self.window.predictor_dock.setWidget(PredictorTree(self.context))
+        if not self.memory.get("window"):
+            self.window.arrange_docks()
         StatusBar(self.window.statusBar(), self.context)
 
     def _load_models(self) -> None:

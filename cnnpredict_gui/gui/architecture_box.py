@@ -207,8 +207,10 @@ class ArchitectureBox(QWidget):
         with QSignalBlocker(self.layer):
             self.layer.setCurrentIndex(index)
             line = self.layer.lineEdit()
-            if index < 0 and line is not None:
-                line.clear()
+            if line is not None:
+                line.setCursorPosition(0)
+                if index < 0:
+                    line.clear()
 
     # -- own presets --------------------------------------------------------------------------------------------------
 

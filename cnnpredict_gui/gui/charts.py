@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pyqtgraph as pg
 import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
-from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
@@ -27,11 +28,30 @@ pg.setConfigOptions(antialias=True)
 
 
 class NumberAxis(pg.AxisItem):  # type: ignore[misc]
-    """Axis with plain numbers; on a log axis the values are log10 and the labels are 0.1, 1, 10."""
+    """Axis with plain numbers; on a log axis the values are log10 and the labels are 0.1, 0.2, 0.5, 1."""
+
+    #: Steps within a decade, densest first; then whole decades.
+    _STEPS = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    _LABEL_PX = {"bottom": 44, "top": 44, "left": 20, "right": 20}
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation=orientation)
         self.enableAutoSIPrefix(False)
+
+    def logTickValues(
+        self, minVal: float, maxVal: float, size: float, stdTicks: list[tuple[float, list[float]]]
+    ) -> list[tuple[float | None, list[float]]]:
+        room = self._LABEL_PX[self.orientation] * (maxVal - minVal) / max(size, 1.0)
+        decades = range(math.floor(minVal), math.ceil(maxVal) + 1)
+        for steps in self._STEPS:
+            gaps = [math.log10(b / a) for a, b in pairwise((*steps, 10))]
+            if min(gaps) >= room:
+                values = [power + math.log10(step) for power in decades for step in steps]
+                break
+        else:
+            every = math.ceil(room)
+            values = [float(power) for power in decades if power % every == 0]
+        return [(None, [value for value in values if minVal <= value <= maxVal])]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:
@@ -48,30 +68,47 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
 
 
 class Legend(QWidget):
-    """A row of symbols with their names; wraps nothing, clips at the right."""
+    """Symbols with their names, in as many lines as the width needs."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.entries: list[tuple[str, str, str]] = []
         self.theme = LIGHT
         self.setAccessibleName("Legend")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     def set_entries(self, entries: Sequence[tuple[str, str, str]]) -> None:
         """Show these entries: (text, colour, symbol); the symbol ``hatch`` is a hatched box, ``line`` a short line."""
         if list(entries) != self.entries:
             self.entries = list(entries)
+            self.setVisible(bool(self.entries))
             self.setAccessibleDescription(", ".join(entry[0] for entry in entries))
-            self.updateGeometry()
+            self._fit()
             self.update()
 
-    def sizeHint(self) -> QSize:
-        """Width of all entries in one row."""
-        metrics = self.fontMetrics()
-        return QSize(sum(metrics.horizontalAdvance(text) + 32 for text, _, _ in self.entries), metrics.height() + 4)
+    def places(self, width: float) -> list[QPointF]:
+        """Left middle of each entry when there is so much width."""
+        metrics, found = self.fontMetrics(), []
+        x, y, line = 0.0, 0.0, metrics.height() + 4
+        for text, _, _ in self.entries:
+            advance = metrics.horizontalAdvance(text) + 32
+            if x > 0 and x + advance - 12 > width:
+                x, y = 0.0, y + line
+            found.append(QPointF(x, y + line / 2))
+            x += advance
+        return found
 
-    def minimumSizeHint(self) -> QSize:
-        """A legend never forces the window to be wide."""
-        return QSize(0, self.sizeHint().height() if self.entries else 0)
+    def height_for(self, width: float) -> int:
+        """Height of all lines."""
+        places = self.places(width)
+        return round(places[-1].y() + (self.fontMetrics().height() + 4) / 2) if places else 0
+
+    def _fit(self) -> None:
+        self.setFixedHeight(self.height_for(self.width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -80,16 +117,14 @@ class Legend(QWidget):
         painter.end()
 
     def paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        """Paint the entries from the left of ``area``."""
+        """Paint the entries from the upper left of ``area``."""
         painter.setFont(self.font())
-        metrics = painter.fontMetrics()
-        x, middle = area.left(), area.center().y()
-        for text, colour, symbol in self.entries:
-            draw_symbol(painter, QPointF(x + 7, middle), symbol, 11, QColor(colour), QColor(theme.base))
+        for (text, colour, symbol), place in zip(self.entries, self.places(area.width()), strict=True):
+            spot = area.topLeft() + place
+            draw_symbol(painter, spot + QPointF(7, 0), symbol, 11, QColor(colour), QColor(theme.base))
             painter.setPen(QColor(theme.text))
-            width = metrics.horizontalAdvance(text)
-            painter.drawText(QRectF(x + 18, area.top(), width + 2, area.height()), Qt.AlignmentFlag.AlignVCenter, text)
-            x += width + 32
+            width = painter.fontMetrics().horizontalAdvance(text)
+            painter.drawText(QRectF(spot.x() + 18, spot.y() - 12, width + 2, 24), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class ChartView(QWidget):
@@ -130,8 +165,7 @@ class ChartView(QWidget):
         self.header = QHBoxLayout()
         self.header.setContentsMargins(GRID, 0, 0, 0)
         self.header.setSpacing(GRID)
-        self.header.addWidget(self._title)
-        self.header.addWidget(self.legend, 1)
+        self.header.addWidget(self._title, 1)
         self.export_button = export_button(self, lambda: self.context.theme.current, self, self.context.report)
         self.header.addWidget(self.export_button)
         body: QWidget = self.graphics
@@ -149,7 +183,14 @@ class ChartView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self.header)
+        layout.addLayout(self._legend_row())
         layout.addWidget(self._stack, 1)
+
+    def _legend_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(GRID, 0, GRID, 0)
+        row.addWidget(self.legend)
+        return row
 
     # -- for subclasses and users -------------------------------------------------------------------------------------
 
@@ -187,6 +228,7 @@ class ChartView(QWidget):
         if text is not None:
             self._empty.setText(text)
         self._stack.setCurrentIndex(1 if empty else 0)
+        self.legend.setVisible(not empty and bool(self.legend.entries))
         self.export_button.setEnabled(not empty)
 
     @property
@@ -239,24 +281,27 @@ class ChartView(QWidget):
         return "-".join("".join(c if c.isalnum() else " " for c in self.accessibleName()).lower().split()) or "chart"
 
     def export_size(self) -> QSizeF:
-        """The drawing as it is, plus a line for title and legend."""
-        return QSizeF(max(self.graphics.width(), 320), max(self.graphics.height(), 160) + 4 * GRID)
+        """The drawing as it is, with title and legend above."""
+        width = max(self.graphics.width(), 320)
+        return QSizeF(width, max(self.graphics.height(), 160) + self._head_height(width))
+
+    def _head_height(self, width: float) -> float:
+        return 3 * GRID + self.legend.height_for(width - 2 * GRID) + GRID
 
     def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
         """Paint title, legend and plots in the colours of ``theme``."""
-        head = QRectF(area.left() + GRID, area.top(), area.width() - 2 * GRID, 4 * GRID)
+        inner = area.adjusted(GRID, 0, -GRID, 0)
         font = QFont(self.font())
         font.setBold(True)
         painter.setFont(font)
         painter.setPen(QColor(theme.text))
-        painter.drawText(head, Qt.AlignmentFlag.AlignVCenter, self.title())
-        shift = painter.fontMetrics().horizontalAdvance(self.title()) + 3 * GRID
+        painter.drawText(QRectF(inner.left(), area.top(), inner.width(), 3 * GRID), Qt.AlignmentFlag.AlignVCenter, self.title())
         before = self._theme
         if theme is not before:
             self.apply_theme(theme)
         try:
-            self.legend.paint(painter, head.adjusted(shift, 0, 0, 0), theme)
-            self._render_scene(painter, area.adjusted(0, head.height(), 0, 0))
+            self.legend.paint(painter, inner.adjusted(0, 3 * GRID, 0, 0), theme)
+            self._render_scene(painter, area.adjusted(0, self._head_height(area.width()), 0, 0))
         finally:
             if theme is not before:
                 self.apply_theme(before)

@@ -1,13 +1,263 @@
-"""Compare: one layer, many predictors."""
+"""Compare: one layer, many predictors, live."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
+
+from cnnpredict_gui.core.names import FAMILIES, TRAINED_FAMILIES
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.compare_charts import AgreementChart, AlgorithmChart, PinnedChart, TimesChart
+from cnnpredict_gui.gui.compare_data import CompareRequest, CompareResult, compute
+from cnnpredict_gui.gui.compare_tables import PinnedTable, PredictionTable
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.export import export_button
+from cnnpredict_gui.gui.gauge import Gauge
+from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
+
+CHANNEL = "compare"
 
 
 class CompareView(View):
-    """The main view."""
+    """The main view: bars, dial, algorithms, agreement, table and pinned layers."""
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
+        self.state = context.state
+        self.result: CompareResult | None = None
+        self._stale = True
+        self.times = TimesChart(context)
+        self.gauge = Gauge(context)
+        self.algorithms = AlgorithmChart(context)
+        self.agreement = AgreementChart(context, self.state.set_focus)
+        self.table = PredictionTable(context)
+        self.pinned = PinnedChart(context)
+        self.pin_table = PinnedTable(context)
+        self.baseline = QComboBox()
+        self.verdict = QLabel()
+        self._build()
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        self._connect()
+        self.refresh()
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.side = QTabWidget()
+        self.side.setDocumentMode(True)
+        self.side.setAccessibleName("Details")
+        self.side.addTab(self.algorithms, "Algorithms")
+        self.side.addTab(self.agreement, "Agreement")
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.gauge)
+        right.addWidget(self.side)
+        right.setSizes([190, 260])
+        self.top = QSplitter(Qt.Orientation.Horizontal)
+        self.top.addWidget(self.times)
+        self.top.addWidget(right)
+        self.top.setStretchFactor(0, 3)
+        self.top.setStretchFactor(1, 2)
+        self.bottom = QTabWidget()
+        self.bottom.setDocumentMode(True)
+        self.bottom.setAccessibleName("Tables")
+        self.bottom.addTab(self._table_page(), "Table")
+        self.bottom.addTab(self._pinned_page(), "Pinned layers")
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.addWidget(self.top)
+        self.split.addWidget(self.bottom)
+        self.split.setStretchFactor(0, 3)
+        self.split.setStretchFactor(1, 2)
+        self.split.setSizes([430, 270])
+        for splitter in (right, self.top, self.split):
+            splitter.setChildrenCollapsible(False)
+        self.verdict.setWordWrap(True)
+        self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
+        layout.setSpacing(GRID // 2)
+        layout.addWidget(self.split, 1)
+        layout.addWidget(self.verdict)
+
+    def _table_page(self) -> QWidget:
+        page = QWidget()
+        label = QLabel("Baseline")
+        label.setBuddy(self.baseline)
+        self.baseline.setAccessibleName("Baseline predictor")
+        self.baseline.setToolTip("Others are compared to this predictor")
+        self.baseline.setMinimumContentsLength(24)
+        self.baseline.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.baseline.activated.connect(lambda _index: self.state.set_baseline(self.baseline.currentData() or ""))
+        columns = QToolButton()
+        columns.setText("Columns")
+        columns.setAutoRaise(True)
+        columns.setToolTip("Show and hide columns")
+        columns.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        columns.setMenu(self.table.column_menu())
+        row = header_row(label, self.baseline)
+        row.addStretch(1)
+        row.addWidget(columns)
+        row.addWidget(export_button(self.table, lambda: self.context.theme.current, page, self.context.report))
+        return _page(page, row, self.table)
+
+    def _pinned_page(self) -> QWidget:
+        page = QWidget()
+        row = header_row()
+        for text, tip, slot in (
+            ("Pin layer", "Keep the current layer for comparison (Ctrl+D)", lambda: self.state.pin()),
+            ("Unpin", "Remove the selected pins", self._unpin),
+            ("Unpin all", "Remove all pins", self.state.clear_pinned),
+        ):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.clicked.connect(slot)
+            row.addWidget(button)
+        row.addStretch(1)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.pin_table)
+        split.addWidget(self.pinned)
+        split.setSizes([300, 560])
+        split.setStretchFactor(1, 1)
+        return _page(page, row, split)
+
+    def _unpin(self) -> None:
+        for pin in self.pin_table.selected_rows():
+            self.state.unpin(pin.name)
+
+    def _connect(self) -> None:
+        state, models = self.state, self.context.models
+        for signal in (
+            state.config_changed,
+            state.selection_changed,
+            state.baseline_changed,
+            state.focus_changed,
+            state.pinned_changed,
+        ):
+            signal.connect(lambda _value: self._ask())
+        for tabs in (self.side, self.bottom):
+            tabs.currentChanged.connect(lambda _index: self._show_tabs())
+        models.arrived.connect(lambda entry, _done, _total: self._ask() if entry.name in state.selection else None)
+        models.finished.connect(lambda _loaded, _failed: self._ask())
+
+    # -- predicting ---------------------------------------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        self._stale = True
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def activated(self) -> None:
+        """Catch up with what changed while another view was in front."""
+        if self._stale:
+            self._ask()
+
+    def busy(self) -> bool:
+        """Whether predictions are on their way."""
+        return self._soon.isActive() or self.context.predictions.busy(CHANNEL)
+
+    def refresh(self) -> None:
+        """Ask for predictions of the current state."""
+        if self.result is not None and not self.isVisible():
+            return
+        self._stale = False
+        predictors = tuple(self.context.models.chosen(self.state.selection))
+        targets = {predictor.target.name for predictor in predictors}
+        peers = tuple(
+            one
+            for one in self.context.models.predictors.values()
+            if one.target.name in targets and one.family in TRAINED_FAMILIES
+        )
+        request = CompareRequest(
+            self.state.config,
+            predictors,
+            tuple(one for one in peers if "@" not in one.name),
+            self.state.baseline,
+            self.state.focus,
+            tuple((pin.name, pin.config) for pin in self.state.pinned),
+        )
+        self.context.predictions.submit(CHANNEL, lambda _cancelled: compute(request), self.show_result, self.context.report)
+
+    def show_result(self, result: CompareResult) -> None:
+        """Bring everything on screen up to date."""
+        self.result = result
+        self.times.show_result(result)
+        self.gauge.show_row(result.row(result.focus), result.config)
+        self.table.show_result(result)
+        self._show_baselines(result)
+        self._show_verdict(result)
+        self._show_tabs(hidden_too=not self.isVisible())
+
+    def _show_tabs(self, hidden_too: bool = False) -> None:
+        """Draw the charts in the tabs that can be seen; hidden ones are drawn when their tab comes to the front."""
+        if self.result is not None:
+            for chart in (self.algorithms, self.agreement, self.pinned):
+                if hidden_too or chart.isVisible():
+                    chart.show_result(self.result)
+
+    def _show_baselines(self, result: CompareResult) -> None:
+        names = [row.name for row in result.rows]
+        if [self.baseline.itemData(i) for i in range(self.baseline.count())] != names:
+            self.baseline.clear()
+            for row in result.rows:
+                self.baseline.addItem(f"{row.target.title} · {FAMILIES[row.family]}", row.name)
+        self.baseline.setCurrentIndex(self.baseline.findData(result.baseline))
+
+    def _show_verdict(self, result: CompareResult) -> None:
+        counts = [sum(row.prediction.status == status for row in result.rows) for status in Status]
+        reasons: dict[str, int] = {}
+        for row in result.rows:
+            if row.prediction.status != Status.IN_RANGE:
+                reasons[row.prediction.verdict] = reasons.get(row.prediction.verdict, 0) + 1
+        parts = [f"{count} {status.label}" for count, status in zip(counts, Status, strict=True) if count]
+        common = sorted(reasons.items(), key=lambda item: -item[1])[:2]
+        text = ", ".join(parts) + (" — " + "; ".join(f"{reason} ({count}×)" for reason, count in common) if common else "")
+        self.verdict.setText(text)
+        role = "error" if counts[Status.REFUSED] else "warning" if counts[Status.EXTRAPOLATING] else "muted"
+        if self.verdict.property("role") != role:
+            self.verdict.setProperty("role", role)
+            self.verdict.style().unpolish(self.verdict)
+            self.verdict.style().polish(self.verdict)
+
+    # -- session ------------------------------------------------------------------------------------------------------
+
+    def save(self) -> dict[str, Any]:
+        """Grouping, axes, columns, tabs."""
+        return {
+            "group": self.times.group.currentData(),
+            "log": self.times.log,
+            "columns": self.table.save_columns(),
+            "side": self.side.currentIndex(),
+            "bottom": self.bottom.currentIndex(),
+            "split": self.split.sizes(),
+            "top": self.top.sizes(),
+        }
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Take over what :meth:`save` gave."""
+        if data.get("group") == "family":
+            self.times.group.setCurrentIndex(1)
+        self.times.log_switch.setChecked(bool(data.get("log", True)))
+        self.table.restore_columns(data.get("columns", {}))
+        self.side.setCurrentIndex(int(data.get("side", 0)))
+        self.bottom.setCurrentIndex(int(data.get("bottom", 0)))
+        for splitter, key in ((self.split, "split"), (self.top, "top")):
+            sizes = data.get(key)
+            if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes):
+                splitter.setSizes(sizes)
+
+
+def _page(page: QWidget, row: QHBoxLayout, body: QWidget) -> QWidget:
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, GRID // 2, 0, 0)
+    layout.setSpacing(GRID // 2)
+    layout.addLayout(row)
+    layout.addWidget(body, 1)
+    return page

@@ -51,6 +51,7 @@ class SizeBox(QSpinBox):
         self.field = field
         texts, low = FIELD_TEXTS[field], 0 if field.startswith("padding") else 1
         self.setObjectName(field)
+        self._unit = texts.unit
         self.setRange(low, LIMITS[field])
         self.setGroupSeparatorShown(True)
         self.setAccelerated(True)
@@ -58,6 +59,16 @@ class SizeBox(QSpinBox):
         self.setAccessibleName(f"{texts.label} in {texts.unit}" if texts.unit else texts.label)
         self.setToolTip(f"{texts.tip} {low:,} to {LIMITS[field]:,} {texts.unit}. Page Up doubles, Page Down halves.")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def show_unit(self) -> None:
+        """Show the unit behind the number."""
+        self._show_unit(self.value())
+        self.valueChanged.connect(self._show_unit)
+
+    def _show_unit(self, value: int) -> None:
+        unit = self._unit.removesuffix("s") if value == 1 else self._unit
+        if self.suffix() != f" {unit}":
+            self.setSuffix(f" {unit}")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_PageUp:

@@ -91,7 +91,8 @@ class LayerForm(QWidget):
         grid.addWidget(label, row, 0)
         for column, field in enumerate(fields, 1):
             box = self.boxes[field] = SizeBox(field)
-            box.setSuffix(f" {FIELD_TEXTS[field].unit}" if len(fields) == 1 else "")
+            if len(fields) == 1:
+                box.show_unit()
             box.valueChanged.connect(lambda _value, f=field: self._edited(f))
             grid.addWidget(box, row, column, 1, 1 if len(fields) == 2 else 2)
         label.setBuddy(self.boxes[fields[0]])

@@ -78,6 +78,15 @@ class MainWindow(QMainWindow):
             group = action.property("group") or ""
             menu.addAction(action)
 
+    def arrange_docks(self) -> None:
+        """Give the layer panel the height it needs, the predictors the rest."""
+        panel = self.parameter_dock.widget()
+        wanted = (panel.sizeHint().height() if panel else 480) + 40
+        rest = max(self.height() - wanted - 80, 160)
+        docks = [self.parameter_dock, self.predictor_dock]
+        self.resizeDocks(docks, [wanted, rest], Qt.Orientation.Vertical)
+        self.resizeDocks(docks[:1], [330], Qt.Orientation.Horizontal)
+
     def minimumSizeHint(self) -> QSize:
         """The window may always be made as small as 1024 x 700."""
         return super().minimumSizeHint().boundedTo(QSize(1024, 700))

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.selection import Leaf, default_selection, in_order, leaves, matches
+from cnnpredict_gui.gui.selection import Leaf, default_focus, default_selection, in_order, leaves, matches
 from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, GRID, Theme
 
@@ -126,7 +126,7 @@ class PredictorTree(QWidget):
         """Show the library as it is now; keeps what is unfolded, and chooses the usual set while the user has not chosen."""
         self.shown = leaves(self._context.models.entries)
         if not self._state.selection_is_users:
-            self._state.select(default_selection(self.shown), by_user=False)
+            self._choose_at_first()
         open_ = {self._top(i).data(0, _NAME) for i in range(self.tree.topLevelItemCount()) if self._top(i).isExpanded()}
         if self._structure() != list(self._items):
             self._rebuild(open_)
@@ -136,6 +136,15 @@ class PredictorTree(QWidget):
         self._filling = False
         self._show_selection(self._state.selection)
         self._filter()
+
+    def _choose_at_first(self) -> None:
+        names = default_selection(self.shown)
+        self._state.select(names, by_user=False)
+        first = default_focus(self.shown, names)
+        if not self._state.baseline:
+            self._state.set_baseline(first)
+        if not self._state.focus:
+            self._state.set_focus(first)
 
     def _structure(self) -> list[str]:
         return [leaf.name for leaf in self.shown]

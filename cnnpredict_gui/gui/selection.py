@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,6 +64,17 @@ def default_selection(shown: Sequence[Leaf]) -> list[str]:
         best = next((leaf for leaf in mine if leaf.family == "consensus"), mine[0])
         chosen.append(best.name)
     return in_order(shown, chosen)
+
+
+def default_focus(shown: Sequence[Leaf], names: Sequence[str]) -> str:
+    """The chosen predictor to look at first: the consensus of the target with most families among the chosen."""
+    chosen = [leaf for leaf in shown if leaf.name in set(names)]
+    if not chosen:
+        return ""
+    counts = Counter(leaf.target.name for leaf in chosen)
+    target = max(counts, key=lambda name: counts[name])
+    mine = [leaf for leaf in chosen if leaf.target.name == target]
+    return next((leaf for leaf in mine if leaf.family == "consensus"), mine[0]).name
 
 
 def _spread(usable: Sequence[Leaf], targets: Sequence[str]) -> list[str]:

@@ -55,7 +55,7 @@ class StatusBar(QObject):
         context.models.arrived.connect(lambda entry, done, total: self._show_models(done, total))
         context.models.finished.connect(lambda loaded, failed: self._show_models(0, 0))
         context.models.failed.connect(self._show_failure)
-        context.predictions.finished.connect(lambda channel, ms: self.latency.setText(f"Prediction {sig3(ms)} ms"))
+        context.predictions.finished.connect(self._show_latency)
 
     def _show_models(self, done: int, total: int) -> None:
         states = [entry.status for entry in self._context.models.entries]
@@ -65,6 +65,10 @@ class StatusBar(QObject):
         self.progress.setVisible(self._context.models.loading and done < total)
         self.progress.setMaximum(max(total, 1))
         self.progress.setValue(done)
+
+    def _show_latency(self, channel: str, ms: float) -> None:
+        if channel != "presets":
+            self.latency.setText(f"Prediction {sig3(ms)} ms")
 
     def _show_failure(self, error: CnnPredictError) -> None:
         self.models.setText("no models")

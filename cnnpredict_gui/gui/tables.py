@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     Qt,
 )
 from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QFont, QKeyEvent, QKeySequence, QPainter, QPen
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
@@ -161,6 +161,9 @@ class TableView(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
+        corner = QWidget()
+        corner.setAutoFillBackground(True)
+        self.setCornerWidget(corner)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.horizontalHeader()
@@ -186,7 +189,7 @@ class TableView(QTableView):
         """Make every column as wide as its content needs, up to 320 pixels."""
         self.resizeColumnsToContents()
         for section in range(len(self.rows_model.columns)):
-            self.setColumnWidth(section, min(self.columnWidth(section) + 8, 320))
+            self.setColumnWidth(section, min(self.columnWidth(section), 320))
 
     def selected_rows(self) -> list[Any]:
         """Row objects that are selected, from top to bottom."""

@@ -16,6 +16,18 @@ GRID = 8
 #: pyqtgraph symbol of each family; shape and colour always go together.
 FAMILY_SYMBOLS = {"nn": "o", "xgb": "s", "rf": "t1", "lasso": "d", "consensus": "star"}
 
+#: Classes that get :func:`control_palette`.
+_OUTLINED = (
+    "QAbstractItemView",
+    "QLineEdit",
+    "QAbstractSpinBox",
+    "QComboBox",
+    "QToolButton",
+    "QPushButton",
+    "QCheckBox",
+    "QRadioButton",
+)
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -112,6 +124,14 @@ def palette(theme: Theme) -> QPalette:
     return made
 
 
+def control_palette(theme: Theme) -> QPalette:
+    """Palette of controls whose frames Fusion derives from ``Window``, darkened: in the dark theme they would vanish."""
+    made = palette(theme)
+    if theme.name == "dark":
+        made.setColor(QPalette.ColorRole.Window, QColor(theme.border).lighter(190))
+    return made
+
+
 def style_sheet(theme: Theme) -> str:
     """The few rules a palette cannot express."""
     return f"""
@@ -166,5 +186,7 @@ class ThemeManager(QObject):
             return
         self.current = theme
         self._app.setPalette(palette(theme))
+        for name in _OUTLINED:
+            self._app.setPalette(control_palette(theme), name)
         self._app.setStyleSheet(style_sheet(theme))
         self.changed.emit(theme)

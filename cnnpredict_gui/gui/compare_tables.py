@@ -1,0 +1,140 @@
+"""Tables of the Compare view: predictions, and pinned layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from PySide6.QtWidgets import QMenu
+
+from cnnpredict_gui.core.names import FAMILIES
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.compare_charts import config_columns
+from cnnpredict_gui.gui.compare_data import CompareResult, CompareRow
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.csv_text import Cell
+from cnnpredict_gui.gui.format import interval, percent, sig3
+from cnnpredict_gui.gui.tables import Column, TableView
+from cnnpredict_gui.gui.theme import Theme
+
+KIND_TEXTS = {"kernel": "kernel", "call_with_host_copies": "call + copies", "framework_wall_clock": "wall clock"}
+
+
+def _verdict_colour(row: CompareRow, theme: Theme) -> str | None:
+    return {Status.EXTRAPOLATING: theme.warning, Status.REFUSED: theme.error}.get(row.prediction.status)
+
+
+def _ratio(row: CompareRow) -> str:
+    return f"{sig3(row.ratio)} ×" if math.isfinite(row.ratio) else "–"
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("predictor", "predictor", lambda r: r.name, hidden=True),
+    Column("target", "target", lambda r: r.target.title),
+    Column("family", "family", lambda r: FAMILIES[r.family]),
+    Column("time_ms", "time (ms)", lambda r: r.prediction.time_ms, numeric=True),
+    Column(
+        "interval_90_ms",
+        "90 % (ms)",
+        lambda r: interval(r.prediction.low_ms, r.prediction.high_ms),
+        tip="The measured time lies in here in 90 of 100 cases",
+        numeric=True,
+    ),
+    Column("low_90_ms", "from (ms)", lambda r: r.prediction.low_ms, hidden=True, numeric=True),
+    Column("high_90_ms", "to (ms)", lambda r: r.prediction.high_ms, hidden=True, numeric=True),
+    Column(
+        "ratio_to_baseline",
+        "ratio",
+        lambda r: r.ratio,
+        _ratio,
+        "Time over that of the baseline; a dash for another time kind",
+        numeric=True,
+    ),
+    Column(
+        "percent_to_baseline",
+        "diff. (%)",
+        lambda r: 100 * (r.ratio - 1),
+        lambda r: percent(100 * (r.ratio - 1), signed=True),
+        "Difference to the baseline's time",
+        numeric=True,
+    ),
+    Column(
+        "images_per_s", "images/s", lambda r: r.images_per_s, tip="Images per second through this layer alone", numeric=True
+    ),
+    Column("time_kind", "time kind", lambda r: r.target.time_kind, lambda r: KIND_TEXTS[r.target.time_kind]),
+    Column("device", "device", lambda r: r.target.device, hidden=True),
+    Column("framework", "framework", lambda r: r.target.framework, hidden=True),
+    Column("verdict", "verdict", lambda r: r.prediction.verdict, colour=_verdict_colour),
+)
+
+
+class PredictionTable(TableView):
+    """All chosen predictors; the baseline can be changed from its menu."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.result: CompareResult | None = None
+        super().__init__(context, "Predictions", COLUMNS, lambda row: row.name, self._constants_now)
+        self.selectionModel().currentRowChanged.connect(lambda *_: self._focus())
+
+    def _constants_now(self) -> dict[str, Cell]:
+        if self.result is None:
+            return {}
+        return {"baseline": self.result.baseline, **config_columns(self.result.config)}
+
+    def show_result(self, result: CompareResult) -> None:
+        """Show every row of a result."""
+        self.result = result
+        self.set_rows(result.rows)
+
+    def _focus(self) -> None:
+        rows = self.selected_rows()
+        if rows:
+            self.context.state.set_focus(rows[-1].name)
+
+    def make_menu(self) -> QMenu:
+        menu = super().make_menu()
+        rows = self.selected_rows()
+        if rows:
+            menu.addSeparator()
+            menu.addAction("Use as baseline", lambda: self.context.state.set_baseline(rows[-1].name))
+            menu.addAction("Remove from the comparison", lambda: self._remove({row.name for row in rows}))
+        return menu
+
+    def _remove(self, names: set[str]) -> None:
+        state = self.context.state
+        state.select([name for name in state.selection if name not in names])
+
+
+class PinnedTable(TableView):
+    """Pinned layers themselves; removed, or made the current layer, from the menu."""
+
+    def __init__(self, context: AppContext) -> None:
+        columns = (
+            Column("pin", "pin", lambda pin: pin.name),
+            Column("layer", "layer", lambda pin: pin.config.label()),
+            Column("macs", "MACs", lambda pin: pin.config.macs, numeric=True),
+            Column("parameters", "parameters", lambda pin: pin.config.weight_elements, numeric=True),
+        )
+        super().__init__(
+            context, "Pinned layers, list", columns, lambda pin: (pin.name, pin.config), lambda: {"version": _version()}
+        )
+        context.state.pinned_changed.connect(self.set_rows)
+        self.set_rows(context.state.pinned)
+
+    def make_menu(self) -> QMenu:
+        menu = super().make_menu()
+        rows: list[Any] = self.selected_rows()
+        if rows:
+            pin, state = rows[-1], self.context.state
+            menu.addSeparator()
+            menu.addAction(
+                f"Make {pin.name} the current layer", lambda: state.set_config(pin.config, f"choice of pin {pin.name}")
+            )
+            menu.addAction(f"Unpin {pin.name}", lambda: state.unpin(pin.name))
+        return menu
+
+
+def _version() -> str:
+    from cnnpredict_gui import __version__
+
+    return __version__
