@@ -109,8 +109,8 @@ def _winograd_macs(q: dict[str, Floats], tile: int) -> Floats:
 
 def _fft_size(q: dict[str, Floats]) -> Floats:
     """Elements of the planes an FFT convolution works on: padded to powers of two, for input, output and weights."""
-    height = 2 ** np.ceil(np.log2(q["input_height"] + q["kernel_height"] - 1))
-    width = 2 ** np.ceil(np.log2(q["input_width"] + q["kernel_width"] - 1))
+    height = np.exp2(np.ceil(np.log2(q["input_height"] + q["kernel_height"] - 1)))
+    width = np.exp2(np.ceil(np.log2(q["input_width"] + q["kernel_width"] - 1)))
     planes = q["batch_size"] * (q["input_channels"] + q["output_channels"]) + q["cg"] * q["output_channels"]
     return height * width * planes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -107,12 +108,14 @@ class ConfigTable:
     @cached_property
     def output_height(self) -> Integers:
         """Output heights in elements, shape (n,)."""
-        return _output_size(self.columns, "height")
+        sizes: Integers = _output_size(self.columns, "height")
+        return sizes
 
     @cached_property
     def output_width(self) -> Integers:
         """Output widths in elements, shape (n,)."""
-        return _output_size(self.columns, "width")
+        sizes: Integers = _output_size(self.columns, "width")
+        return sizes
 
     @cached_property
     def dtype_bytes(self) -> Integers:
@@ -125,47 +128,58 @@ def _output_size(columns: Mapping[str, Any], axis: str) -> Any:
     return (columns[f"input_{axis}"] + 2 * columns[f"padding_{axis}"] - reach) // columns[f"stride_{axis}"] + 1
 
 
-def _numbers(values: Any, length: int) -> Floats:
-    """Numbers as float64; texts that are not numbers, and nulls, become NaN."""
+def _numbers(values: Any, length: int, blank: tuple[str, ...] = ("",)) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Numbers as float64, NaN where a value is none, and a mask of the values that are not given (None or in ``blank``)."""
     array = np.asarray(values)
     if array.dtype.kind in "iuf":
-        return array.astype(np.float64)
-    out = np.full(length, np.nan)
+        return array.astype(np.float64), np.zeros(length, dtype=np.bool_)
+    numbers, absent = np.full(length, np.nan), np.zeros(length, dtype=np.bool_)
     for row, value in enumerate(array.tolist()):
-        if isinstance(value, bool):
-            continue
-        try:
-            out[row] = float(value)
-        except (TypeError, ValueError):
-            continue
-    return out
+        if value is None or (isinstance(value, str) and value.strip().lower() in blank):
+            absent[row] = True
+        elif not isinstance(value, bool):
+            with suppress(TypeError, ValueError):
+                numbers[row] = float(value)
+    return numbers, absent
 
 
 def _integer_columns(raw: Mapping[str, Any], length: int) -> dict[str, Floats]:
-    given: dict[str, Floats] = {}
-    for name, values in raw.items():
-        if name in INTEGER_FIELDS:
-            given[name] = _numbers(values, length)
-        elif name in PAIR_FIELDS:
-            numbers = _numbers(values, length)
-            if name == "padding":
-                same = np.array([str(value).strip().lower() in ("same", "") for value in np.asarray(values).tolist()])
-                numbers = np.where(same & np.isnan(numbers), -1.0, numbers)
-            for axis in ("height", "width"):
-                given.setdefault(f"{PAIR_FIELDS[name]}_{axis}", numbers)
+    """The fourteen integer fields, defaults filled in where a value or a whole column is not given."""
+    given: dict[str, tuple[Floats, npt.NDArray[np.bool_]]] = {}
+    for name in (*PAIR_FIELDS, *INTEGER_FIELDS):
+        if raw.get(name) is not None:
+            blank = ("", "same") if name.startswith("padding") else ("",)
+            values = _numbers(raw[name], length, blank)
+            given |= dict.fromkeys(_fields_of(name), values)
     missing = [name for name in REQUIRED_FIELDS if name not in given]
     if missing:
         names = ["kernel_size" if name.startswith("kernel") else name for name in missing]
         raise DataFileError(
             f"the table has no column {', '.join(dict.fromkeys(names))}", "name the columns like the parameters, or map them"
         )
-    for name in ("batch_size", "stride_height", "stride_width", "dilation_height", "dilation_width", "groups"):
-        given.setdefault(name, np.ones(length))
-    for axis in ("height", "width"):
-        same = given[f"dilation_{axis}"] * (given[f"kernel_{axis}"] - 1) // 2
-        padding = given.get(f"padding_{axis}", np.full(length, -1.0))
-        given[f"padding_{axis}"] = np.where(padding == -1.0, same, padding)
-    return {name: given[name] for name in INTEGER_FIELDS}
+    numbers: dict[str, Floats] = {}
+    nothing = np.full(length, np.nan), np.ones(length, dtype=np.bool_)
+    for name in sorted(INTEGER_FIELDS, key=lambda name: name.startswith("padding")):
+        values, absent = given.get(name, nothing)
+        if name.startswith("padding"):
+            axis = name.removeprefix("padding_")
+            default = numbers[f"dilation_{axis}"] * (numbers[f"kernel_{axis}"] - 1) // 2
+        else:
+            default = np.full(length, np.nan if name in REQUIRED_FIELDS else 1.0)
+        numbers[name] = np.where(absent, default, values)
+    return {name: numbers[name] for name in INTEGER_FIELDS}
+
+
+def _fields_of(name: str) -> tuple[str, ...]:
+    stem = PAIR_FIELDS.get(name)
+    return (f"{stem}_height", f"{stem}_width") if stem else (name,)
+
+
+def _shown(raw: Mapping[str, Any], field: str, row: int) -> str:
+    """What stands in the table for a field, for messages."""
+    names = [name for name in (field, *PAIR_FIELDS) if name in raw and field in _fields_of(name)]
+    value = raw[names[0]][row] if names else None
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value).strip() if value is not None else ""
 
 
 def _codes(values: Any, words: tuple[str, ...], length: int) -> Floats:
@@ -189,7 +203,7 @@ def _row_errors(numbers: dict[str, Floats], codes: dict[str, Floats], raw: Mappi
         with np.errstate(invalid="ignore"):
             whole = np.isfinite(values) & (values == np.floor(values))
             outside = whole & ((values < low) | (values > LIMITS[name]))
-        note(~whole, lambda row, name=name: f"{name} is not a whole number")
+        note(~whole, lambda row, name=name: _not_whole(name, _shown(raw, name, row)))
         note(
             outside,
             lambda row, name=name, low=low, values=values: f"{name} is {values[row]:g}, outside {low} to {LIMITS[name]:,}",
@@ -197,9 +211,7 @@ def _row_errors(numbers: dict[str, Floats], codes: dict[str, Floats], raw: Mappi
     for name, values in codes.items():
         note(
             values < 0,
-            lambda row, name=name: (
-                f"{name} {np.asarray(raw[name])[row]!s} is unknown; use one of {', '.join(VOCABULARY[name])}"
-            ),
+            lambda row, name=name: f"{name} {raw[name][row]!s} is unknown; use one of {', '.join(VOCABULARY[name])}",
         )
     checked = messages == ""
     safe = {name: np.where(checked, values, 1.0) for name, values in numbers.items()}
@@ -219,6 +231,10 @@ def _row_errors(numbers: dict[str, Floats], codes: dict[str, Floats], raw: Mappi
     )
     note(checked & (largest > MAX_TENSOR_ELEMENTS), lambda row: "a tensor of this layer would have more than 2^40 elements")
     return messages
+
+
+def _not_whole(name: str, shown: str) -> str:
+    return f"{name} is {shown}, not a whole number" if shown else f"{name} is missing"
 
 
 __all__ = ["CONFIG_FIELDS", "REQUIRED_FIELDS", "VOCABULARY", "ConfigTable", "Floats", "Integers"]
