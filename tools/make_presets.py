@@ -150,9 +150,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parents[1] / "resources" / "presets")
     arguments = parser.parse_args()
     # torchvision registers meta kernels for its operators on import; without its C extension they must be declared first.
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
-        library.define(f"{operator}(Tensor x) -> Tensor")
+        library.define(f"{operator}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
     arguments.output.mkdir(parents=True, exist_ok=True)
     for entry in ENTRIES:
         if not arguments.only or entry.name in arguments.only:

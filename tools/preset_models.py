@@ -55,6 +55,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores of each class, shape (batch, classes, height, width)."""
         skips = []
         for index, block in enumerate(self.down):
             x = block(x)
@@ -64,7 +65,8 @@ class UNet(nn.Module):
         for up, merge, skip in zip(self.up, self.merge, reversed(skips), strict=True):
             x = up(x)
             x = merge(torch.cat([centre_crop(skip, x), x], dim=1))
-        return self.head(x)
+        scores: torch.Tensor = self.head(x)
+        return scores
 
 
 def centre_crop(skip: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
@@ -112,7 +114,7 @@ def _from_paper(entry: Entry) -> nn.Module:
 
 
 def _check_version(library: str, found: str, wanted: str) -> None:
-    if found.split("+")[0] != wanted:
+    if found.split("+", maxsplit=1)[0] != wanted:
         raise SystemExit(f"presets are made from {library} {wanted}, found {found}")
 
 

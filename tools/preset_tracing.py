@@ -51,8 +51,9 @@ class Converter:
             return
         if type(module).__name__ == "BatchNormAct2d":
             self._add(node, "norm", {"w": weight_count(module)})
-            if not isinstance(module.act, nn.Identity):
-                self._add(node, "activation", {"is": _snake(module.act)}, ".act")
+            activation = module.get_submodule("act")
+            if not isinstance(activation, nn.Identity):
+                self._add(node, "activation", {"is": _snake(activation)}, ".act")
         else:
             self._add(node, *_module_row(module))
         self.modules.append((str(node.target), self.source[node]))
@@ -145,7 +146,7 @@ def _module_row(module: nn.Module) -> tuple[str, dict[str, Any]]:
     if isinstance(module, nn.Flatten):
         return "flatten", {}
     if type(module).__name__ == "Permute":
-        return "permute", {"order": list(module.dims)}
+        return "permute", {"order": list(vars(module)["dims"])}
     raise SystemExit(f"no rule for module {type(module).__name__}")
 
 

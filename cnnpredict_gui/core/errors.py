@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class CnnPredictError(Exception):
     """Base of every error this project raises on purpose.
@@ -30,6 +32,26 @@ class ConfigError(CnnPredictError):
 
 class DataFileError(CnnPredictError):
     """A table of configurations or measurements that cannot be read or lacks columns."""
+
+
+@dataclass(frozen=True)
+class OpenDimension:
+    """An extent that a network file leaves open.
+
+    ``name`` is the file's own name for it, or ``input:axis`` if it has none; ``meaning`` is ``batch``, ``channels``,
+    ``height``, ``width`` or empty where the axis does not tell.
+    """
+
+    name: str
+    meaning: str = ""
+
+
+class OpenShapeError(DataFileError):
+    """A network file that leaves extents open; ``dimensions`` lists those that need a value."""
+
+    def __init__(self, message: str, hint: str, dimensions: tuple[OpenDimension, ...]) -> None:
+        super().__init__(message, hint)
+        self.dimensions = dimensions
 
 
 class OutputError(CnnPredictError):

@@ -161,7 +161,9 @@ def sum_intervals(time: Floats, low: Floats, high: Floats, counts: Integers, rho
     """Sum of different configurations' times, each ``counts`` times, with the interval of the sum.
 
     Args:
-        time, low, high: Times and ends of their intervals in ms, shape (n,), finite.
+        time: Times in ms, shape (n,), finite.
+        low: Lower ends of their intervals in ms, shape (n,).
+        high: Upper ends of their intervals in ms, shape (n,).
         counts: Occurrences, shape (n,).
         rho: Correlation of the errors of two different configurations.
     """

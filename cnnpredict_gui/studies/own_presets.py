@@ -182,7 +182,7 @@ class OwnPresets:
     def _set_aside(self, path: Path, error: DataFileError) -> None:
         aside = path.with_suffix(".json.corrupt")
         try:
-            os.replace(path, aside)
+            path.replace(aside)
         except OSError:
             aside = path
         self.set_aside.append(f"{error.message}; kept as {aside.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,12 @@ def predictors(library: ModelLibrary) -> list[Predictor]:
     return list(library.predictors.values())
 
 
-def _narrow(tmp_path: Path, **changes: object) -> list[Predictor]:
+def _config(size: int, kernel: int) -> ConvConfig:
+    values = {"input_channels": 64, "input_height": size, "input_width": size, "output_channels": 64, "kernel_size": kernel}
+    return ConvConfig.parse(values)
+
+
+def _narrow(tmp_path: Path, **changes: Any) -> list[Predictor]:
     write_training_folder(tmp_path, "cpu", ("nn", "xgb"), **changes)
     models = ModelLibrary([tmp_path])
     models.scan()
@@ -71,7 +77,12 @@ def test_layers_keep_their_place(predictors: list[Predictor]) -> None:
 def test_equal_layers_are_evaluated_once(predictors: list[Predictor], monkeypatch: pytest.MonkeyPatch) -> None:
     rows: list[int] = []
     run = OnnxModel.run
-    monkeypatch.setattr(OnnxModel, "run", lambda self, matrix: rows.append(len(matrix)) or run(self, matrix))
+
+    def counting(model: OnnxModel, matrix: Any) -> Any:
+        rows.append(len(matrix))
+        return run(model, matrix)
+
+    monkeypatch.setattr(OnnxModel, "run", counting)
     layers = preset("resnet152").layers(224)
     predict_network(layers, [one for one in predictors if one.family == "xgb"][:1])
     assert rows == [len({layer.config for layer in layers if layer.config})]
@@ -79,8 +90,8 @@ def test_equal_layers_are_evaluated_once(predictors: list[Predictor], monkeypatc
 
 
 def test_occurrences_count_like_copies(predictors: list[Predictor]) -> None:
-    config = ConvConfig(input_channels=64, input_height=56, input_width=56, output_channels=64, kernel_size=3)
-    other = ConvConfig(input_channels=64, input_height=28, input_width=28, output_channels=64, kernel_size=1)
+    config = _config(56, 3)
+    other = _config(28, 1)
     copies = [conv_layer(str(index), config) for index in range(5)]
     separate = predict_network([*copies, conv_layer("b", other)], predictors)
     counted = predict_network([conv_layer("a", config, count=5), conv_layer("b", other)], predictors)
@@ -95,7 +106,7 @@ def test_interval_formula_by_hand() -> None:
     args = (np.array([10.0, 20.0]), np.array([9.0, 17.0]), np.array([12.0, 24.0]), np.array([1, 2]))
     total = sum_intervals(*args, rho=0.25)
     assert total.time_ms == 50.0
-    assert total.dependent == (50 - (1 + 6), 50 + (2 + 8))
+    assert total.dependent == pytest.approx((50 - (1 + 6), 50 + (2 + 8)))
     assert total.independent == pytest.approx((50 - np.hypot(1, 6), 50 + np.hypot(2, 8)))
     assert total.low_ms == pytest.approx(50 - np.sqrt(1 + 36 + 2 * 0.25 * 1 * 6))
     assert total.high_ms == pytest.approx(50 + np.sqrt(4 + 64 + 2 * 0.25 * 2 * 8))

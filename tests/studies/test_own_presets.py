@@ -20,7 +20,8 @@ def own(tmp_path: Path) -> OwnPresets:
 
 
 def _layer() -> ConvConfig:
-    return ConvConfig(batch_size=2, input_channels=8, input_height=14, input_width=30, output_channels=4, kernel_size=(1, 3))
+    sizes = {"batch_size": 2, "input_channels": 8, "input_height": 14, "input_width": 30, "output_channels": 4}
+    return ConvConfig.parse({**sizes, "kernel_size": (1, 3)})
 
 
 def test_saved_layers_come_back_whole(own: OwnPresets) -> None:
