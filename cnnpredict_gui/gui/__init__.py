@@ -16,11 +16,14 @@ thread and fills the window. Every widget gets one :class:`context.AppContext`:
 - ``context.actions`` (:class:`actions.Actions`): the menus and the command palette; add actions with unique names.
 - ``context.report(error)``, ``context.say(text)``, ``context.show_view(name)``.
 
+Connect signals of the context to bound methods of your widget, never to lambdas: Qt drops a method's connection together with
+its widget, a lambda would be called after the widget is gone.
+
 A view is a :class:`view.View` with one line in :data:`views.VIEWS`. Charts derive from :class:`charts.ChartView`, tables are
 :class:`tables.TableView`; both are :class:`export.Exportable`, which gives copy, PNG, SVG and CSV for free. Text of numbers
 comes from :mod:`format`. Every control needs an accessible name (its text counts), a tooltip where the text does not say it
 all, and layouts on the 8-pixel grid (:data:`theme.GRID`).
 
-Tests: fixtures ``context`` (tiny real models, loaded) and ``bare_context`` in ``tests/gui/conftest.py``; every widget's test class derives
-from ``tests/gui/contract.py:WidgetContract`` and gets the common tests for free.
+Tests: fixtures ``context`` (tiny real models, loaded) and ``bare_context`` in ``tests/gui/conftest.py``; every widget's test
+class derives from ``tests/gui/contract.py:WidgetContract`` and gets the common tests for free.
 """

@@ -31,7 +31,7 @@ class Actions(QObject):
         checkable: bool = False,
         group: str = "",
     ) -> QAction:
-        """Register an action.
+        """Register an action; a name that exists already gets the new slot (its widget was made anew).
 
         Args:
             name: Unique, e.g. ``view.sweep``.
@@ -44,7 +44,10 @@ class Actions(QObject):
             group: Actions of one menu with different groups are separated by a line.
         """
         if name in self._actions:
-            raise ValueError(f"action {name} exists already")
+            action = self._actions[name]
+            action.triggered.disconnect()
+            _connect(action, slot)
+            return action
         action = QAction(text, self)
         action.setObjectName(name)
         action.setCheckable(checkable)
@@ -55,10 +58,7 @@ class Actions(QObject):
         if shortcut:
             action.setShortcut(QKeySequence(shortcut))
             action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
-        if checkable:
-            action.triggered.connect(slot)
-        else:
-            action.triggered.connect(lambda _checked=False: slot())
+        _connect(action, slot)
         self._actions[name] = action
         self._menus[menu].append(action)
         return action
@@ -85,3 +85,10 @@ class Actions(QObject):
     def of_menu(self, menu: str) -> list[QAction]:
         """Actions of one menu."""
         return list(self._menus[menu])
+
+
+def _connect(action: QAction, slot: Callable[..., Any]) -> None:
+    if action.isCheckable():
+        action.triggered.connect(slot)
+    else:
+        action.triggered.connect(lambda _checked=False: slot())

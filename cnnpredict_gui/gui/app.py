@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QIcon
@@ -16,7 +17,7 @@ from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup
-from cnnpredict_gui.gui.theme import ThemeManager
+from cnnpredict_gui.gui.theme import MODES, ThemeManager
 from cnnpredict_gui.infra.files import atomic_text
 from cnnpredict_gui.infra.paths import config_dir, model_folders, resources_dir
 
@@ -29,9 +30,9 @@ class Application(QObject):
     def __init__(self, app: QApplication, arguments: Arguments) -> None:
         super().__init__(app)
         self.arguments = arguments
-        self.memory = {} if arguments.safe_mode or arguments.offscreen else _read_memory()
+        self.memory: dict[str, Any] = {} if arguments.safe_mode or arguments.offscreen else _read_memory()
         mode = arguments.theme or self.memory.get("theme", "system")
-        self.theme = ThemeManager(app, mode if mode in ("light", "dark") else "system")
+        self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
         self.window.resize(*arguments.size)
         self.window.restore_geometry(self.memory.get("window", {}))
@@ -114,7 +115,7 @@ class Application(QObject):
             print(error, file=sys.stderr)
 
 
-def _read_memory() -> dict[str, object]:
+def _read_memory() -> dict[str, Any]:
     try:
         kept = json.loads((config_dir() / _MEMORY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

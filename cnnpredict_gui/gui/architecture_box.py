@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -44,6 +44,7 @@ class ArchitectureBox(QWidget):
         self._presets: dict[str, Preset] = {}
         self._own: dict[str, OwnPreset] = {}
         self._layers: list[NetworkLayer] = []
+        self._then = ""
         self.network = QComboBox()
         self.layer = QComboBox()
         self.resolution = QSpinBox()
@@ -65,14 +66,15 @@ class ArchitectureBox(QWidget):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(12)
             combo.setMaxVisibleItems(24)
-            combo.view().setMinimumWidth(400)
-            line, completer = combo.lineEdit(), combo.completer()
+            line, completer, popup = combo.lineEdit(), combo.completer(), combo.view()
+            if popup is not None:
+                popup.setMinimumWidth(400)
             if line is not None:
                 line.setPlaceholderText(hint)
             if completer is not None:
                 completer.setFilterMode(Qt.MatchFlag.MatchContains)
                 completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-                completer.popup().setMinimumWidth(400)
+                completer.popup().setMinimumWidth(400)  # type: ignore[union-attr]
         self.network.activated.connect(lambda _index: self._network_chosen())
         self.layer.activated.connect(lambda _index: self._layer_chosen())
         self.resolution.setRange(1, LIMITS["input_height"])
@@ -121,9 +123,11 @@ class ArchitectureBox(QWidget):
             own = OwnPresets()
             return list_presets(), own.list(), own.set_aside
 
-        self._context.predictions.submit("presets", work, lambda found: self._show_presets(*found, then), self._context.report)
+        self._then = then
+        self._context.predictions.submit("presets", work, self._show_presets, self._context.report)
 
-    def _show_presets(self, presets: list[Preset], own: list[OwnPreset], aside: list[str], then: str) -> None:
+    def _show_presets(self, found: tuple[list[Preset], list[OwnPreset], list[str]]) -> None:
+        (presets, own, aside), then = found, self._then
         self._presets = {f"preset:{one.name}": one for one in presets}
         self._own = {f"own:{one.name}": one for one in own}
         kept = then or self._state.views.get(_KEPT, {}).get("network", "")
@@ -237,7 +241,7 @@ class ArchitectureBox(QWidget):
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
         layer = conv_layer("layer", self._state.config)
-        self._change(lambda: f"own:{OwnPresets().save(name, [layer], 'kept from the layer panel').name}")
+        self._change(lambda: OwnPresets().save(name, [layer], "kept from the layer panel"))
 
     def _rename(self) -> None:
         old = self._own[self.network.currentData()].name
@@ -249,13 +253,13 @@ class ArchitectureBox(QWidget):
         """Rename an own preset."""
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
-        self._change(lambda: f"own:{OwnPresets().rename(old, new).name}")
+        self._change(lambda: OwnPresets().rename(old, new))
 
     def _delete(self) -> None:
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
         name = self._own[self.network.currentData()].name
-        self._change(lambda: OwnPresets().delete(name) or "preset:resnet50")
+        self._change(lambda: OwnPresets().delete(name), "preset:resnet50")
 
     def _export(self) -> None:
         from cnnpredict_gui.studies.own_presets import OwnPresets
@@ -263,7 +267,7 @@ class ArchitectureBox(QWidget):
         name = self._own[self.network.currentData()].name
         path, _ = QFileDialog.getSaveFileName(self, "Export preset", f"{name}.json", _FILTER)
         if path:
-            self._change(lambda: OwnPresets().export(name, path) or f"own:{name}")
+            self._change(lambda: OwnPresets().export(name, path), f"own:{name}")
 
     def _import(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Import preset", "", _FILTER)
@@ -274,15 +278,16 @@ class ArchitectureBox(QWidget):
         """Import an exported preset."""
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
-        self._change(lambda: f"own:{OwnPresets().import_file(path).name}")
+        self._change(lambda: OwnPresets().import_file(path))
 
-    def _change(self, action: Callable[[], str]) -> None:
+    def _change(self, action: Callable[[], OwnPreset | None], chosen: str = "") -> None:
+        """Do it, report what goes wrong, and choose the preset it gave (or ``chosen``)."""
         try:
-            chosen = action()
+            made = action()
         except CnnPredictError as error:
             self._context.report(error)
             return
-        QTimer.singleShot(0, lambda: self.reload(chosen))
+        self.reload(f"own:{made.name}" if made else chosen)
 
 
 def layer_text(layer: NetworkLayer) -> str:

@@ -176,6 +176,7 @@ class BarsChart(ChartView):
             plot.showGrid(x=True, y=False, alpha=0.12)
             item = BarsItem()
             plot.addItem(item, ignoreBounds=True)
+            plot.getViewBox().sigResized.connect(self._rescale)
             self.items.append(item)
         self.recolour(context.theme.current)
         viewport = self.graphics.viewport()
@@ -198,8 +199,7 @@ class BarsChart(ChartView):
             item.bars, item.log, item.focus = bars, self.log, focus
             item.baseline = baselines[number] if number < len(baselines) else math.nan
             item.theme = self._theme
-            if bars:
-                self._scale(plot, item)
+            self._scale(plot, item)
 
     def _arrange(self) -> None:
         """Give each panel its room and its labels; only when the structure has changed."""
@@ -234,6 +234,8 @@ class BarsChart(ChartView):
         self.graphics.setMinimumHeight(round(sum(heights)) + 16)
 
     def _scale(self, plot: pg.PlotItem, item: BarsItem) -> None:
+        if not item.bars:
+            return
         low = min(min(bar.low_ms, bar.time_ms) for bar in item.bars)
         high = max(max(bar.high_ms, bar.time_ms) for bar in item.bars)
         room = self._room(plot, item)
@@ -248,11 +250,16 @@ class BarsChart(ChartView):
         plot.getViewBox().setRange(xRange=(left, right), yRange=(top, bottom), padding=0, disableAutoRange=True)
         item.set_bounds(QRectF(left, top, right - left, bottom - top))
 
+    def _rescale(self) -> None:
+        for plot, item in zip(self.plots, self.items, strict=False):
+            self._scale(plot, item)
+
     def _room(self, plot: pg.PlotItem, item: BarsItem) -> float:
         """Share of the width that the numbers right of the whiskers need."""
         metrics = QFontMetricsF(self.font())
         text = max(metrics.horizontalAdvance(item.text_of(bar)) for bar in item.bars) + 14
-        return min(max(text / max(plot.getViewBox().width(), 200.0), 0.1), 0.5)
+        width = max(float(plot.getViewBox().width()), 200.0)
+        return min(max(text / width, 0.1), 0.5)
 
     def recolour(self, theme: Theme) -> None:
         for item in getattr(self, "items", []):
@@ -314,4 +321,4 @@ def _places(bars: Sequence[Bar]) -> tuple[list[float], list[tuple[float, str, in
 
 def _fitting(group: str, bars: int) -> str:
     """A label in two lines where the group has room for them."""
-    return group.replace(" · ", "\n", 1) if bars > 1 else group.split(" · ")[0] if len(group) > 28 else group
+    return group.replace(" · ", "\n", 1) if bars > 1 else group.split(" · ", maxsplit=1)[0] if len(group) > 28 else group

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import pyqtgraph as pg
 import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
@@ -32,17 +32,17 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
 
     #: Steps within a decade, densest first; then whole decades.
     _STEPS = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-    _LABEL_PX = {"bottom": 44, "top": 44, "left": 20, "right": 20}
+    _LABEL_PX: ClassVar = {"bottom": 44, "top": 44, "left": 20, "right": 20}
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation=orientation)
         self.enableAutoSIPrefix(False)
 
     def logTickValues(
-        self, minVal: float, maxVal: float, size: float, stdTicks: list[tuple[float, list[float]]]
+        self, low: float, high: float, size: float, _standard: list[tuple[float, list[float]]]
     ) -> list[tuple[float | None, list[float]]]:
-        room = self._LABEL_PX[self.orientation] * (maxVal - minVal) / max(size, 1.0)
-        decades = range(math.floor(minVal), math.ceil(maxVal) + 1)
+        room = self._LABEL_PX[self.orientation] * (high - low) / max(size, 1.0)
+        decades = range(math.floor(low), math.ceil(high) + 1)
         for steps in self._STEPS:
             gaps = [math.log10(b / a) for a, b in pairwise((*steps, 10))]
             if min(gaps) >= room:
@@ -51,7 +51,7 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
         else:
             every = math.ceil(room)
             values = [float(power) for power in decades if power % every == 0]
-        return [(None, [value for value in values if minVal <= value <= maxVal])]
+        return [(None, [value for value in values if low <= value <= high])]
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         if self.logMode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QActionGroup, QGuiApplication
+from PySide6.QtGui import QActionGroup, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QFileDialog
 
 from cnnpredict_gui.core.errors import CnnPredictError
@@ -42,7 +42,7 @@ def _add_edit(context: AppContext) -> None:
     undo.setShortcut("Ctrl+Z")
     actions.adopt("edit.undo", "Edit", undo, "undo")
     redo = state.undo_stack.createRedoAction(state, "&Redo")
-    redo.setShortcuts(["Ctrl+Shift+Z", "Ctrl+Y"])
+    redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
     actions.adopt("edit.redo", "Edit", redo, "undo")
     actions.add(
         "edit.reset",

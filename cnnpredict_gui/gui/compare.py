@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
@@ -18,6 +18,9 @@ from cnnpredict_gui.gui.gauge import Gauge
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.serving.library import ModelEntry
 
 CHANNEL = "compare"
 
@@ -141,13 +144,20 @@ class CompareView(View):
             state.focus_changed,
             state.pinned_changed,
         ):
-            signal.connect(lambda _value: self._ask())
+            signal.connect(self._ask)
         for tabs in (self.side, self.bottom):
-            tabs.currentChanged.connect(lambda _index: self._show_tabs())
-        models.arrived.connect(lambda entry, _done, _total: self._ask() if entry.name in state.selection else None)
-        models.finished.connect(lambda _loaded, _failed: self._ask())
+            tabs.currentChanged.connect(self._tab_chosen)
+        models.arrived.connect(self._model_arrived)
+        models.finished.connect(self._ask)
 
     # -- predicting ---------------------------------------------------------------------------------------------------
+
+    def _model_arrived(self, entry: ModelEntry) -> None:
+        if entry.name in self.state.selection:
+            self._ask()
+
+    def _tab_chosen(self) -> None:
+        self._show_tabs()
 
     def _ask(self) -> None:
         self._stale = True

@@ -6,7 +6,7 @@ A widget that can be exported implements :class:`Exportable`: it paints itself o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -32,7 +32,7 @@ class Data:
     """
 
     columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[Sequence[Cell]]
     constants: dict[str, Cell] = field(default_factory=dict)
 
 

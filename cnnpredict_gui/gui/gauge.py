@@ -33,7 +33,10 @@ class Gauge(QWidget):
         self.config: ConvConfig | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Time of the predictor in focus")
-        context.theme.changed.connect(lambda _theme: self.update())
+        context.theme.changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self.update()
 
     def sizeHint(self) -> QSize:
         """Room for dial and texts."""

@@ -29,7 +29,10 @@ CHOICES = {"dtype": DTYPES, "direction": DIRECTIONS, "algorithm": ALGORITHMS}
 
 
 class LayerForm(QWidget):
-    """Edits ``state.config``. An impossible layer stays in the form with a message beside the field; the state keeps the last good one."""
+    """Edits ``state.config``.
+
+    An impossible layer stays in the form with a message beside the field; the state keeps the last good one.
+    """
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
@@ -91,6 +94,7 @@ class LayerForm(QWidget):
         grid.addWidget(label, row, 0)
         for column, field in enumerate(fields, 1):
             box = self.boxes[field] = SizeBox(field)
+            box.setMinimumWidth(64 if len(fields) == 2 else 112)
             if len(fields) == 1:
                 box.show_unit()
             box.valueChanged.connect(lambda _value, f=field: self._edited(f))

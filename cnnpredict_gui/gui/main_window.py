@@ -150,7 +150,7 @@ class MainWindow(QMainWindow):
         view.setObjectName(f"view-{name}")
         view.restore(self.context.state.views.get(name, {}))
         holder = self.tabs.widget(index)
-        layout = holder.layout()
+        layout = holder.layout() if holder else None
         if layout is not None:
             layout.addWidget(view)
         self.views[name] = view

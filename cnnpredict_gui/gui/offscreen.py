@@ -24,7 +24,7 @@ def process_age_ms() -> float:
     """Milliseconds since this process was started."""
     import psutil
 
-    return 1e3 * (time.time() - psutil.Process().create_time())
+    return 1e3 * (time.time() - float(psutil.Process().create_time()))
 
 
 class StallMeter(QObject):
@@ -54,7 +54,7 @@ class StallMeter(QObject):
 
 
 class OffscreenRun(QObject):
-    """Waits until the application is filled, its models are loaded and its view is at rest, then does the one thing asked for."""
+    """Waits until everything is loaded and the view is at rest, then does the one thing asked for."""
 
     def __init__(self, app: QApplication, application: Application) -> None:
         super().__init__(app)

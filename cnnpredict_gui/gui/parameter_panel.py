@@ -69,7 +69,7 @@ class ParameterPanel(QScrollArea):
         self.derived = DerivedValues(context)
         content = QWidget()
         layout = QVBoxLayout(content)
-        layout.setContentsMargins(GRID, GRID, GRID, GRID)
+        layout.setContentsMargins(GRID, GRID // 2, GRID, GRID)
         layout.setSpacing(GRID)
         layout.addWidget(self.architecture)
         layout.addWidget(_line())

@@ -47,10 +47,10 @@ class PredictorTree(QWidget):
         self._refill.setInterval(60)
         self._refill.timeout.connect(self.fill)
         for signal in (context.models.scanned, context.models.arrived, context.models.finished):
-            signal.connect(lambda *_: self._refill.start() if not self._refill.isActive() else None)
+            signal.connect(self._fill_soon)
         self._state.selection_changed.connect(self._show_selection)
-        self._state.favourites_changed.connect(lambda _names: self.fill())
-        context.theme.changed.connect(lambda _theme: self.fill())
+        self._state.favourites_changed.connect(self.fill)
+        context.theme.changed.connect(self.fill)
         self._add_actions()
         self.fill()
 
@@ -115,6 +115,10 @@ class PredictorTree(QWidget):
                 lambda f=family: self.choose_family(f),
                 group="families",
             )
+
+    def _fill_soon(self) -> None:
+        if not self._refill.isActive():
+            self._refill.start()
 
     def _start_search(self) -> None:
         self.search.setFocus()

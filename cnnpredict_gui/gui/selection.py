@@ -95,5 +95,6 @@ def in_order(shown: Sequence[Leaf], names: Iterable[str]) -> list[str]:
 def matches(leaf: Leaf, text: str) -> bool:
     """Whether every word of a search text occurs in the predictor's target, device, framework, family or name."""
     target = leaf.target
-    hay = f"{target.title} {target.name} {target.device} {target.framework} {target.time_kind} {FAMILIES[leaf.family]} {leaf.name}".lower()
+    texts = (target.title, target.name, target.device, target.framework, target.time_kind, FAMILIES[leaf.family], leaf.name)
+    hay = " ".join(texts).lower()
     return all(word in hay for word in text.lower().replace("_", " ").split()) or text.lower().strip() in hay

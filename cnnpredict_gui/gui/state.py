@@ -13,15 +13,8 @@ from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
 
 #: A layer most people know: ResNet-50 layer2.0.conv2 at 224 pixels.
-DEFAULT_CONFIG = ConvConfig(
-    input_channels=128,
-    input_height=56,
-    input_width=56,
-    output_channels=128,
-    kernel_height=3,
-    kernel_width=3,
-    stride_height=2,
-    stride_width=2,
+DEFAULT_CONFIG = ConvConfig.parse(
+    {"input_channels": 128, "input_height": 56, "input_width": 56, "output_channels": 128, "kernel_size": 3, "stride": 2}
 )
 STATE_FORMAT = 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import psutil
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
@@ -9,6 +11,9 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import sig3
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.serving.library import ModelEntry
 
 _REFRESH_MS = 2000
 
@@ -51,11 +56,20 @@ class StatusBar(QObject):
         return label
 
     def _connect(self, context: AppContext) -> None:
-        context.models.scanned.connect(lambda entries: self._show_models(0, len(entries)))
-        context.models.arrived.connect(lambda entry, done, total: self._show_models(done, total))
-        context.models.finished.connect(lambda loaded, failed: self._show_models(0, 0))
+        context.models.scanned.connect(self._show_found)
+        context.models.arrived.connect(self._show_arrived)
+        context.models.finished.connect(self._show_all)
         context.models.failed.connect(self._show_failure)
         context.predictions.finished.connect(self._show_latency)
+
+    def _show_found(self, entries: list[ModelEntry]) -> None:
+        self._show_models(0, len(entries))
+
+    def _show_arrived(self, _entry: ModelEntry, done: int, total: int) -> None:
+        self._show_models(done, total)
+
+    def _show_all(self) -> None:
+        self._show_models(0, 0)
 
     def _show_models(self, done: int, total: int) -> None:
         states = [entry.status for entry in self._context.models.entries]

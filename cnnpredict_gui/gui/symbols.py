@@ -49,7 +49,7 @@ def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, co
 
 
 def hatch(painter: QPainter, area: QRectF, colour: QColor, gap: float = 6) -> None:
-    """Diagonal lines every ``gap`` pixels, clipped to ``area`` by arithmetic (clips are costly, and lost in some SVG readers)."""
+    """Diagonal lines every ``gap`` pixels, clipped to ``area`` by arithmetic."""
     if area.width() <= 0 or area.height() <= 0:
         return
     lines = []

@@ -12,6 +12,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
+    QPointF,
     QRectF,
     QSizeF,
     QSortFilterProxyModel,
@@ -176,7 +177,10 @@ class TableView(QTableView):
         header.customContextMenuRequested.connect(self._header_menu)
         for section, column in enumerate(columns):
             self.setColumnHidden(section, column.hidden)
-        context.theme.changed.connect(self.viewport().update)
+        context.theme.changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self.viewport().update()
 
     def set_rows(self, rows: Sequence[Any]) -> None:
         """Show these rows."""
@@ -292,7 +296,7 @@ class TableView(QTableView):
                 painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, column.shown(row))
             x += width
         painter.setPen(QPen(QColor(theme.border), 1))
-        painter.drawLine(area.left(), area.top() + height, x, area.top() + height)
+        painter.drawLine(QPointF(area.left(), area.top() + height), QPointF(x, area.top() + height))
 
     def export_data(self) -> Data:
         """All columns (hidden ones too) of all rows in the order on screen."""

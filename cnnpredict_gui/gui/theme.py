@@ -187,6 +187,6 @@ class ThemeManager(QObject):
         self.current = theme
         self._app.setPalette(palette(theme))
         for name in _OUTLINED:
-            self._app.setPalette(control_palette(theme), name)
+            self._app.setPalette(control_palette(theme), name)  # type: ignore[arg-type]
         self._app.setStyleSheet(style_sheet(theme))
         self.changed.emit(theme)

@@ -6,6 +6,7 @@ Nothing here shares mutable data with the GUI thread: functions go in, results c
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
 
@@ -78,11 +80,16 @@ class _JobThread(QThread):
             result, error = None, None
             try:
                 result = job.work(job.stop.is_set)
-            except CancelledByUserError:
-                continue
             except Exception as failure:
                 error = as_error(failure)
             self.answered.emit(job, result, error)
+
+
+def _call(callback: Callable[[Any], None], value: Any) -> None:
+    """Call back, unless the callback is a method of a widget that is gone."""
+    owner = getattr(callback, "__self__", None)
+    if not isinstance(owner, QObject) or isValid(owner):
+        callback(value)
 
 
 class LatestWins(QObject):
@@ -113,11 +120,11 @@ class LatestWins(QObject):
     ) -> None:
         """Run ``work(cancelled)`` in the background and call ``done(result)`` or ``failed(error)`` on the GUI thread.
 
+        Give methods of your widget as callbacks: they are not called when the widget is gone.
+
         A job of the same channel that is still waiting is forgotten; one that is running is told to stop and its answer
         is dropped.
         """
-        import time
-
         self.cancel(channel)
         self._tickets += 1
         job = _Job(channel, self._tickets, work, done, failed)
@@ -138,15 +145,15 @@ class LatestWins(QObject):
 
     @Slot(object, object, object)
     def _answer(self, job: _Job, result: Any, error: CnnPredictError | None) -> None:
-        import time
-
         if self._current.get(job.channel) is not job:
             return
         del self._current[job.channel]
+        if isinstance(error, CancelledByUserError):
+            return
         if error is not None:
-            job.failed(error)
+            _call(job.failed, error)
         else:
-            job.done(result)
+            _call(job.done, result)
         self.finished.emit(job.channel, 1e3 * (time.perf_counter() - self._started[job.channel]))
 
     def shutdown(self) -> None:

@@ -23,6 +23,8 @@ from cnnpredict_gui.gui.theme import ThemeManager
 from cnnpredict_gui.gui.workers import LatestWins, TaskRunner
 from tests.artefacts import write_models
 
+pytest.register_assert_rewrite("tests.gui.contract")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A slot that hangs must not hang the suite."""
@@ -49,7 +51,7 @@ def no_dangling_threads() -> Iterator[None]:
         started.append(self)
         original(self, *args)  # type: ignore[arg-type]
 
-    QThread.start = start  # type: ignore[method-assign]
+    QThread.start = start  # type: ignore[method-assign, assignment]
     yield
     QThread.start = original  # type: ignore[method-assign]
     left = []

@@ -53,12 +53,14 @@ def settle(qtbot: QtBot, context: AppContext, channel: str) -> None:
 
 def controls(widget: QWidget) -> list[QWidget]:
     """Controls of ours: those inside other controls (a combo box's line edit, scroll bars) are Qt's own business."""
-    found = []
+    found: list[QWidget] = []
     for child in [widget, *widget.findChildren(QWidget)]:
         if not isinstance(child, CONTROLS) or child.objectName().startswith("qt_"):
             continue
         parent = child.parentWidget()
-        inner = isinstance(parent, QAbstractSpinBox | QComboBox | QTabBar | QHeaderView) or isinstance(child, QHeaderView)
+        inner = isinstance(parent, QAbstractSpinBox | QComboBox | QLineEdit | QTabBar | QHeaderView) or isinstance(
+            child, QHeaderView
+        )
         popup = child.window() is not widget.window() or type(parent).__name__ == "QComboBoxPrivateContainer"
         scroll = type(child).__name__ == "QScrollBar" or (type(child).__name__ == "QTableCornerButton")
         corner = isinstance(child, QAbstractButton) and isinstance(parent, QAbstractItemView)
@@ -138,10 +140,16 @@ class WidgetContract:
 
     def test_can_be_made_twice_and_closed(self, qtbot: QtBot, context: AppContext) -> None:
         for _ in range(2):
-            widget = self.shown(qtbot, context)
+            widget = self.make(context)
+            widget.show()
             widget.close()
             widget.deleteLater()
             qtbot.wait(1)
+        context.state.set_config(context.state.config.model_copy(update={"output_channels": 31}))
+        context.state.select(context.state.selection[:1])
+        context.theme.apply(DARK)
+        context.theme.apply(LIGHT)
+        qtbot.wait(1)
 
 
 def _brightness(image: QImage) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
 from tests.gui.contract import WidgetContract
 
-OTHER = ConvConfig(input_channels=3, input_height=224, input_width=224, output_channels=64, kernel_height=7, kernel_width=7)
+OTHER = ConvConfig.parse(
+    {"input_channels": 3, "input_height": 224, "input_width": 224, "output_channels": 64, "kernel_size": 7}
+)
 
 
 class Line(ChartView):
@@ -160,8 +163,13 @@ def test_prefixes() -> None:
     assert [scaled(value) for value in (115.6e6, 1500.0, 12.0)] == ["116 M", "1.50 k", "12.0 "]
 
 
+def _number(number: int, cancelled: Cancelled) -> int:
+    return number
+
+
 def test_newest_request_wins(qtbot: QtBot) -> None:
-    service, gate, answers = LatestWins(), threading.Event(), []
+    service, gate = LatestWins(), threading.Event()
+    answers: list[object] = []
 
     def slow(cancelled: Cancelled) -> int:
         gate.wait(5)
@@ -169,7 +177,7 @@ def test_newest_request_wins(qtbot: QtBot) -> None:
 
     service.submit("a", slow, answers.append, answers.append)
     for number in range(1, 5):
-        service.submit("a", lambda cancelled, n=number: n, answers.append, answers.append)
+        service.submit("a", partial(_number, number), answers.append, answers.append)
     service.submit("b", lambda cancelled: "other", answers.append, answers.append)
     gate.set()
     qtbot.waitUntil(lambda: len(answers) == 2)
@@ -178,7 +186,8 @@ def test_newest_request_wins(qtbot: QtBot) -> None:
 
 
 def test_a_failing_request_is_reported_as_one_of_our_errors(qtbot: QtBot) -> None:
-    service, errors = LatestWins(), []
+    service = LatestWins()
+    errors: list[CnnPredictError] = []
     service.submit("a", lambda cancelled: 1 / 0, lambda result: None, errors.append)
     qtbot.waitUntil(lambda: len(errors) == 1)
     assert isinstance(errors[0], WorkerError) and "ZeroDivisionError" in errors[0].message

@@ -1,0 +1,285 @@
+"""Parameter panel and predictor tree, driven by keyboard and mouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.core.config import ConvConfig
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel
+from cnnpredict_gui.gui.layer_form import LayerForm
+from cnnpredict_gui.gui.parameter_panel import ParameterPanel
+from cnnpredict_gui.gui.predictor_tree import PredictorTree
+from cnnpredict_gui.gui.state import DEFAULT_CONFIG
+from tests.gui.conftest import Reports
+from tests.gui.contract import WidgetContract
+
+
+@pytest.fixture
+def form(qtbot: QtBot, bare_context: AppContext) -> LayerForm:
+    form = LayerForm(bare_context)
+    qtbot.addWidget(form)
+    with qtbot.waitExposed(form):
+        form.show()
+    return form
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, bare_context: AppContext) -> ParameterPanel:
+    panel = ParameterPanel(bare_context)
+    qtbot.addWidget(panel)
+    with qtbot.waitExposed(panel):
+        panel.show()
+    qtbot.waitUntil(lambda: panel.architecture.layer.count() > 0, timeout=10_000)
+    return panel
+
+
+@pytest.fixture
+def tree(qtbot: QtBot, context: AppContext) -> PredictorTree:
+    tree = PredictorTree(context)
+    qtbot.addWidget(tree)
+    with qtbot.waitExposed(tree):
+        tree.show()
+    return tree
+
+
+class TestParameterPanelContract(WidgetContract):
+    channel = "presets"
+    maximum = QSize(340, 600)
+
+    def make(self, context: AppContext) -> QWidget:
+        return ParameterPanel(context)
+
+
+class TestPredictorTreeContract(WidgetContract):
+    maximum = QSize(340, 400)
+
+    def make(self, context: AppContext) -> QWidget:
+        return PredictorTree(context)
+
+
+def type_number(qtbot: QtBot, form: LayerForm, field: str, number: int) -> None:
+    box = form.boxes[field]
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, str(number))
+
+
+def test_every_field_has_limits_unit_and_tooltip(form: LayerForm) -> None:
+    for field, box in form.boxes.items():
+        assert FIELD_TEXTS[field].tip in box.toolTip() and FIELD_TEXTS[field].unit in box.accessibleName()
+        assert box.minimum() == (0 if field.startswith("padding") else 1) and box.maximum() > 1000
+
+
+def test_typing_changes_the_configuration_at_once(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    type_number(qtbot, form, "output_channels", 256)
+    assert bare_context.state.config.output_channels == 256
+    bare_context.state.undo_stack.undo()
+    assert form.boxes["output_channels"].value() == DEFAULT_CONFIG.output_channels
+
+
+def test_linked_height_and_width_move_together(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    type_number(qtbot, form, "input_height", 112)
+    assert (bare_context.state.config.input_height, bare_context.state.config.input_width) == (112, 112)
+    qtbot.mouseClick(form.links["input_height"], Qt.MouseButton.LeftButton)
+    type_number(qtbot, form, "input_width", 64)
+    assert (bare_context.state.config.input_height, bare_context.state.config.input_width) == (112, 64)
+
+
+def test_same_padding_follows_the_kernel(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    type_number(qtbot, form, "kernel_height", 7)
+    assert bare_context.state.config.padding_height == 3
+    qtbot.mouseClick(form.more, Qt.MouseButton.LeftButton)
+    form.same.setFocus()
+    qtbot.keyClick(form.same, Qt.Key.Key_Space)
+    type_number(qtbot, form, "kernel_height", 5)
+    assert bare_context.state.config.padding_height == 3 and not form.same.isChecked()
+
+
+def test_an_impossible_layer_is_explained_beside_the_field_and_not_predicted(
+    qtbot: QtBot, form: LayerForm, bare_context: AppContext
+) -> None:
+    qtbot.mouseClick(form.more, Qt.MouseButton.LeftButton)
+    before = bare_context.state.config
+    type_number(qtbot, form, "groups", 3)
+    assert bare_context.state.config == before
+    assert form.messages["groups"].isVisible() and "does not divide" in form.complaint()
+    type_number(qtbot, form, "groups", 4)
+    assert bare_context.state.config.groups == 4 and not form.complaint()
+
+
+def test_a_hidden_field_at_fault_is_unfolded(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    bare_context.state.set_config(bare_context.state.config.model_copy(update={"groups": 64}))
+    assert not form.more.isChecked()
+    type_number(qtbot, form, "output_channels", 100)
+    assert form.more.isChecked() and form.messages["groups"].isVisible()
+
+
+def test_page_keys_double_and_halve(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    form.boxes["batch_size"].setFocus()
+    for _ in range(5):
+        qtbot.keyClick(form.boxes["batch_size"], Qt.Key.Key_PageUp)
+    qtbot.keyClick(form.boxes["batch_size"], Qt.Key.Key_PageDown)
+    assert bare_context.state.config.batch_size == 16
+    assert bare_context.state.undo_stack.count() == 1
+
+
+def test_dragging_a_label_changes_its_value(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
+    label = next(label for label in form.findChildren(ScrubLabel) if label.buddy() is form.boxes["input_channels"])
+    middle = label.rect().center()
+    qtbot.mousePress(label, Qt.MouseButton.LeftButton, pos=middle)
+    qtbot.mouseMove(label, middle + type(middle)(64, 0))
+    qtbot.mouseRelease(label, Qt.MouseButton.LeftButton, pos=middle)
+    assert bare_context.state.config.input_channels == 2 * DEFAULT_CONFIG.input_channels
+
+
+def test_choices_change_the_configuration(form: LayerForm, bare_context: AppContext) -> None:
+    form.choices["dtype"].setCurrentIndex(form.choices["dtype"].findData("fp16"))
+    form.choices["algorithm"].setCurrentIndex(form.choices["algorithm"].findData("gemm"))
+    assert (bare_context.state.config.dtype, bare_context.state.config.algorithm) == ("fp16", "gemm")
+
+
+def test_derived_values(panel: ParameterPanel) -> None:
+    texts = {name: label.text() for name, label in panel.derived.values.items()}
+    assert texts == {
+        "Output": "128 × 28 × 28",
+        "MACs": "116 M",
+        "Parameters": "147 k",
+        "Data moved": "2.60 MB",
+        "Intensity": "89.0 FLOP/byte",
+    }
+
+
+def test_network_layer_resolution_and_batch(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
+    box, state = panel.architecture, bare_context.state
+    box.network.setCurrentIndex(box.network.findText("VGG-16"))
+    box.network.activated.emit(box.network.currentIndex())
+    assert state.config == ConvConfig.parse(
+        {"input_channels": 3, "input_height": 224, "input_width": 224, "output_channels": 64, "kernel_size": 3}
+    )
+    type_number(qtbot, panel.form, "batch_size", 8)
+    assert box.layer.currentIndex() == 0
+    box.layer.setCurrentIndex(2)
+    box.layer.activated.emit(2)
+    assert (state.config.batch_size, state.config.input_height) == (8, 112)
+    box.resolution.setValue(448)
+    assert (state.config.batch_size, state.config.input_height) == (8, 224)
+
+
+def test_a_changed_layer_is_no_longer_the_networks(qtbot: QtBot, panel: ParameterPanel) -> None:
+    assert panel.architecture.layer.currentText().startswith("layer2.0.conv2")
+    type_number(qtbot, panel.form, "output_channels", 77)
+    assert panel.architecture.layer.currentIndex() == -1
+
+
+def test_layers_can_be_searched(panel: ParameterPanel) -> None:
+    completer = panel.architecture.layer.completer()
+    assert completer is not None
+    completer.setCompletionPrefix("downsample")
+    assert completer.completionCount() == 4
+
+
+def test_too_small_a_resolution_cannot_be_chosen(panel: ParameterPanel) -> None:
+    box = panel.architecture
+    box.network.setCurrentIndex(box.network.findText("AlexNet"))
+    box.network.activated.emit(box.network.currentIndex())
+    box.resolution.setValue(1)
+    assert box.resolution.value() == box.resolution.minimum() > 1 and box.layer.count() > 0
+
+
+def test_own_presets_are_kept_renamed_exported_and_imported(
+    qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext, tmp_path: Path
+) -> None:
+    from cnnpredict_gui.studies.own_presets import OwnPresets
+
+    def chosen(text: str) -> None:
+        qtbot.waitUntil(lambda: panel.architecture.network.currentText() == text, timeout=5000)
+
+    type_number(qtbot, panel.form, "output_channels", 200)
+    panel.architecture.keep("my layer")
+    chosen("my layer (own)")
+    panel.architecture.rename("my layer", "renamed")
+    chosen("renamed (own)")
+    OwnPresets().export("renamed", tmp_path / "out.json")
+    panel.architecture.import_file(tmp_path / "out.json")
+    chosen("renamed (2) (own)")
+    bare_context.state.undo_stack.undo()
+    panel.architecture.layer.activated.emit(0)
+    assert panel.architecture.layer.count() == 1
+
+
+def test_a_taken_preset_name_is_reported(qtbot: QtBot, panel: ParameterPanel, reports: Reports) -> None:
+    panel.architecture.keep("twice")
+    qtbot.waitUntil(lambda: panel.architecture.network.currentText() == "twice (own)")
+    panel.architecture.keep("twice")
+    assert len(reports.errors) == 1 and "twice" in reports.errors[0].message
+
+
+def test_buttons_undo_reset_and_pin(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
+    buttons = {button.text(): button for button in panel.findChildren(QToolButton)}
+    assert not buttons["Undo"].isEnabled()
+    type_number(qtbot, panel.form, "output_channels", 32)
+    qtbot.mouseClick(buttons["Pin"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(buttons["Reset"], Qt.MouseButton.LeftButton)
+    assert bare_context.state.config == DEFAULT_CONFIG and bare_context.state.pinned[0].config.output_channels == 32
+    qtbot.mouseClick(buttons["Undo"], Qt.MouseButton.LeftButton)
+    assert bare_context.state.config.output_channels == 32
+
+
+def test_tree_shows_targets_with_their_families(tree: PredictorTree) -> None:
+    tops = [tree.tree.topLevelItem(i) for i in range(tree.tree.topLevelItemCount())]
+    assert [(top.text(0), top.childCount()) for top in tops if top] == [
+        ("NVIDIA V100 · PyTorch / cuDNN", 5),
+        ("NVIDIA L40S · cuDNN (ai3)", 5),
+        ("CPU · PyTorch", 5),
+    ]
+
+
+def test_checking_a_box_chooses_the_predictor(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
+    name = "xgb_prediction-training-cpu"
+    tree._items[name].setCheckState(0, Qt.CheckState.Checked)
+    qtbot.waitUntil(lambda: name in context.state.selection)
+    tree.tree.topLevelItem(1).setCheckState(0, Qt.CheckState.Unchecked)  # type: ignore[union-attr]
+    qtbot.waitUntil(lambda: context.state.selection == (name,))
+    assert tree.count.text() == "1 of 15 predictors chosen"
+
+
+def test_sets_of_predictors(tree: PredictorTree, context: AppContext) -> None:
+    tree.choose_family("rf")
+    assert sorted(context.state.selection) == sorted(f"rf_prediction-training-{t}" for t in ("cpu", "gpul40s", "gpuv100-cudnn"))
+    tree.choose_target("cpu")
+    assert len(context.state.selection) == 7
+    tree.choose_target("cpu", only=True)
+    assert len(context.state.selection) == 5
+    context.actions["models.none"].trigger()
+    assert context.state.selection == ()
+    tree.choose_default()
+    assert len(context.state.selection) == 7
+
+
+def test_search_hides_what_does_not_match(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
+    context.actions["models.search"].trigger()
+    qtbot.keyClicks(tree.search, "v100 forest")
+    shown = [leaf.name for leaf in tree.shown if not tree._items[leaf.name].isHidden()]
+    assert shown == ["rf_prediction-training-gpuv100-cudnn"]
+
+
+def test_favourites(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
+    item = tree._items["nn_prediction-training-cpu"]
+    tree.tree.itemClicked.emit(item, 1)
+    assert context.state.favourites == {"nn_prediction-training-cpu"} and item.text(1) == "★"
+    qtbot.mouseClick(tree.favourites, Qt.MouseButton.LeftButton)
+    assert [leaf.name for leaf in tree.shown if not tree._items[leaf.name].isHidden()] == ["nn_prediction-training-cpu"]
+    tree.choose_favourites()
+    assert context.state.selection == ("nn_prediction-training-cpu",)
+
+
+def test_selection_of_another_place_is_shown(tree: PredictorTree, context: AppContext) -> None:
+    context.state.select(["nn_prediction-training-cpu", "not there"])
+    checked = [name for name, item in tree._items.items() if item.checkState(0) == Qt.CheckState.Checked]
+    assert checked == ["nn_prediction-training-cpu"]
