@@ -73,6 +73,7 @@ class NetworkResult:
     """
 
     predictor: str
+    version: str
     family: str
     target: Target
     time_ms: Floats
@@ -100,6 +101,11 @@ class NetworkResult:
     def images_per_second(self) -> float:
         """Images per second if the convolutions were all there is; NaN without a total."""
         return 1000.0 * self.images / self.total.time_ms
+
+    def verdict(self, layer: int) -> str:
+        """``in range``, ``extrapolating: why``, ``refused: why``, or empty where the layer is not predicted."""
+        found = self.prediction(layer)
+        return "" if found is None else found.verdict
 
     def prediction(self, layer: int) -> Prediction | None:
         """The answer for one layer (one occurrence), or none where it is not predicted."""
@@ -222,6 +228,7 @@ def _result(
     per_layer = _spread(time, place, np.nan)
     return NetworkResult(
         predictor=predictor.name,
+        version=predictor.version,
         family=predictor.family,
         target=predictor.target,
         time_ms=per_layer,
