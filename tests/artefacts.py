@@ -106,7 +106,7 @@ def tree_model(features: Sequence[str] = FEATURES, shift: float = 0.0, trees: in
     return _model([node], len(features), [])
 
 
-def _tree_attributes(feature: int, trees: int, depth: int, shift: float) -> dict[str, list[Any]]:
+def _tree_attributes(feature: int, trees: int, depth: int, shift: float) -> dict[str, Any]:
     inner, total = 2**depth - 1, 2 ** (depth + 1) - 1
     bounds = [(0.0, 48.0)]
     for node in range(inner):

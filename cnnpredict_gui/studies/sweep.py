@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnpredict_gui.core.config import INTEGER_FIELDS, LIMITS, PAIR_FIELDS, ConvConfig, same_padding
-from cnnpredict_gui.core.errors import ConfigError, UnknownNameError
+from cnnpredict_gui.core.errors import CancelledByUserError, ConfigError, UnknownNameError
 from cnnpredict_gui.core.names import nearest
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Status
-from cnnpredict_gui.core.table import ConfigTable
+from cnnpredict_gui.core.table import ConfigTable, Integers
 from cnnpredict_gui.serving.predictor import Predictor, predict_many
 
 #: Parameters that can be varied, with the fields each sets.
@@ -51,48 +53,93 @@ class SweepResult:
         return self.answers[name].row(int(self.rows[point]))
 
 
-def sweep(config: ConvConfig, varied: Mapping[str, Sequence[int]], predictors: Sequence[Predictor]) -> SweepResult:
+def sweep(
+    config: ConvConfig,
+    varied: Mapping[str, Sequence[int]],
+    predictors: Sequence[Predictor],
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> SweepResult:
     """Vary one parameter, or two over their grid (the first one slowest), and ask all predictors.
 
-    Padding that is "same" stays so when the kernel or dilation is varied.
+    Padding that is "same" stays so when the kernel or dilation is varied; a depthwise layer stays depthwise when
+    ``channels`` is.
+
+    Args:
+        config: The layer whose other parameters stay.
+        varied: Parameter to its values.
+        predictors: Whom to ask.
+        progress: Called after each predictor with (predictors done, predictors in all).
+        cancelled: Asked before each predictor.
 
     Raises:
         UnknownNameError: a parameter cannot be varied.
         ConfigError: there are no points or more than :data:`MAX_POINTS`, or two parameters set the same field.
+        CancelledByUserError: ``cancelled`` said so.
     """
     fields = [field for name in varied for field in _fields(name)]
     if len(set(fields)) != len(fields):
         raise ConfigError(f"{' and '.join(varied)} overlap", "vary parameters that have nothing in common", fields[0])
-    points = list(product(*varied.values())) if varied else []
-    if not 0 < len(points) <= MAX_POINTS:
-        raise ConfigError(f"the sweep has {len(points):,} points", f"give 1 to {MAX_POINTS:,}")
-    configs: list[ConvConfig] = []
-    errors, rows = [""] * len(points), np.full(len(points), -1, dtype=np.int64)
-    for index, point in enumerate(points):
-        try:
-            configs.append(with_values(config, dict(zip(varied, point, strict=True))))
-            rows[index] = len(configs) - 1
-        except ConfigError as error:
-            errors[index] = str(error)
-    table = ConfigTable.from_configs(configs)
-    answers = predict_many(predictors, table) if configs else {}
+    count = prod(len(values) for values in varied.values()) if varied else 0
+    if not 0 < count <= MAX_POINTS:
+        raise ConfigError(f"the sweep has {count:,} points", f"give 1 to {MAX_POINTS:,}")
+    points = list(product(*varied.values()))
+    table, valid, errors = ConfigTable.from_columns(_columns(config, varied, np.array(points)))
+    rows = np.where(valid, np.cumsum(valid) - 1, -1)
+    answers = _answers(table, predictors, progress, cancelled)
     return SweepResult(config, tuple(varied), points, errors, rows, table, answers)
 
 
+def _answers(
+    table: ConfigTable,
+    predictors: Sequence[Predictor],
+    progress: Callable[[int, int], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> dict[str, PredictionBatch]:
+    if progress is None and cancelled is None:
+        return predict_many(predictors, table) if len(table) else {}
+    answers: dict[str, PredictionBatch] = {}
+    for done, predictor in enumerate(predictors, 1):
+        if cancelled is not None and cancelled():
+            raise CancelledByUserError("the sweep was cancelled")
+        answers |= predict_many([predictor], table) if len(table) else {}
+        if progress is not None:
+            progress(done, len(predictors))
+    return answers
+
+
+def _columns(config: ConvConfig, varied: Mapping[str, Sequence[int]], points: Integers) -> dict[str, Any]:
+    """Columns of all points, by canonical field; without padding where it is "same"."""
+    columns: dict[str, Any] = {name: np.full(len(points), value) for name, value in _free(config, varied).items()}
+    for place, name in enumerate(varied):
+        columns |= dict.fromkeys(_fields(name), points[:, place])
+    if "groups" not in columns:
+        columns["groups"] = columns["input_channels"]
+    return columns
+
+
+def _free(config: ConvConfig, varied: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the layer, without those that follow from the varied ones: "same" padding and groups of a depthwise layer."""
+    data = config.model_dump()
+    for axis in ("height", "width"):
+        if data[f"padding_{axis}"] == same_padding(data[f"kernel_{axis}"], data[f"dilation_{axis}"]):
+            del data[f"padding_{axis}"]
+    if "channels" in varied and 1 < config.groups == config.input_channels == config.output_channels:
+        del data["groups"]
+    return data
+
+
 def with_values(config: ConvConfig, values: Mapping[str, int]) -> ConvConfig:
-    """The layer with other values of some parameters of :data:`VARIABLES`; "same" padding stays "same".
+    """The layer with other values of some parameters of :data:`VARIABLES`, by the rules of :func:`sweep`.
 
     Raises:
         UnknownNameError: a parameter is not in :data:`VARIABLES`.
         ConfigError: there is no such layer.
     """
-    data = config.model_dump()
-    for axis in ("height", "width"):
-        if data[f"padding_{axis}"] == same_padding(data[f"kernel_{axis}"], data[f"dilation_{axis}"]):
-            del data[f"padding_{axis}"]
+    data = _free(config, values)
     for name, value in values.items():
         data |= dict.fromkeys(_fields(name), value)
-    return ConvConfig.parse(data)
+    return ConvConfig.parse({"groups": data["input_channels"]} | data)
 
 
 def parse_values(text: str, parameter: str) -> list[int]:
