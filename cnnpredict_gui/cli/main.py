@@ -1,6 +1,6 @@
 """Start of the command line: finds the command, turns every failure into one line and an exit code.
 
-Exit codes: 0 success, 1 something failed that is no fault of the input, 2 bad input, 130 interrupted, 141 nobody reads the output.
+Exit codes: 0 success, 1 something failed through no fault of the input, 2 bad input, 130 interrupted, 141 nobody reads on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NoReturn, Protocol
 
 from cnnpredict_gui import __version__
@@ -41,12 +42,12 @@ class Parser(argparse.ArgumentParser):
         program = self.prog
         raise UsageError(message, f"see {program} --help")
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: object = None) -> argparse.Namespace:  # type: ignore[override]
-        """Parse; an unknown option raises with the nearest known one."""
-        found, unknown = self.parse_known_args(args, namespace)  # type: ignore[call-overload]
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse; an unknown option raises :class:`UsageError` with the nearest known one."""
+        found, unknown = self.parse_known_args(arguments)
         if unknown:
             self._refuse(unknown[0], found)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _refuse(self, option: str, found: argparse.Namespace) -> NoReturn:
         parser: argparse.ArgumentParser = getattr(found, "parser", self)
@@ -61,14 +62,16 @@ def build_parser() -> Parser:
         prog="cnnpredict",
         description="Predicts how long convolution layers and whole CNNs take on many devices, offline.",
         epilog="examples:\n"
-        "  cnnpredict predict --all --input-channels 64 --input-height 56 --input-width 56 --output-channels 64 --kernel-size 3\n"
-        "  cnnpredict models\n\nA command's own help has more: cnnpredict predict --help",
+        "  cnnpredict predict --target cpu --input-channels 64 --input-height 56 --input-width 56 --output-channels 64\\\n"
+        "                     --kernel-size 3\n  cnnpredict models\n\nA command's own help has more: cnnpredict predict --help",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"cnnpredict {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
     for name in COMMANDS:
+        if find_spec(f"cnnpredict_gui.cli.{name}") is None:
+            continue
         command: Command = import_module(f"cnnpredict_gui.cli.{name}")
         command.add_parser(subparsers)
     return parser
@@ -106,7 +109,7 @@ def _run(arguments: list[str]) -> int:
         match = get_close_matches(arguments[0], COMMANDS, n=1)
         hint = f"did you mean {match[0]}?" if match else f"commands are {', '.join(COMMANDS)}"
         raise UsageError(f"there is no command {arguments[0]!r}", hint)
-    options = parser.parse_args(arguments)
+    options = parser.parse(arguments)
     if options.command is None:
         parser.print_help(sys.stderr)
         return BAD_INPUT

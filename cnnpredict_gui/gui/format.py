@@ -1,41 +1,7 @@
-"""Numbers as text for people: three significant digits, units, thousands separators."""
+"""Numbers as text for the screen; the same as in the terminal."""
 
 from __future__ import annotations
 
-import math
+from cnnpredict_gui.core.format import interval, percent, scaled, sig3
 
-
-def sig3(value: float) -> str:
-    """Three significant digits without exponent: ``0.0123``, ``1.23``, ``123``, ``12,300``; a dash for NaN."""
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    if value == 0:
-        return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, digits)
-    if rounded != 0:
-        digits = 2 - math.floor(math.log10(abs(rounded)))
-    return f"{rounded:,.{max(0, min(digits, 12))}f}"
-
-
-def scaled(value: float) -> str:
-    """Three significant digits with a decimal prefix: ``115.6e6`` becomes ``116 M``."""
-    for limit, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
-            return f"{sig3(value / limit)} {prefix}"
-    return f"{sig3(value)} "
-
-
-def percent(value: float, signed: bool = False) -> str:
-    """A share given in percent, with three significant digits: ``+12.3 %``."""
-    if math.isnan(value):
-        return "–"
-    sign = "+" if signed and value > 0 else ""
-    return f"{sign}{sig3(value)} %"
-
-
-def interval(low: float, high: float) -> str:
-    """Two bounds: ``0.91 – 1.12``."""
-    return f"{sig3(low)} – {sig3(high)}" if not math.isnan(low) else "–"
+__all__ = ["interval", "percent", "scaled", "sig3"]
