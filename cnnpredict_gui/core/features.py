@@ -5,11 +5,17 @@ A feature is named in a model card and computed here; training and serving share
 Performance" guide: a kernel covers its output by tiles, tiles run in waves over the compute units, and the last wave may
 be nearly empty. Roofline time is the larger of compute and memory time (Williams, Waterman, Patterson 2009). Winograd
 tile counts follow Lavin and Gray 2016.
+
+Features are computed in groups of like formulas, one array operation for a whole group: one configuration for many
+devices then costs microseconds instead of one call per feature.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +31,16 @@ CHUNK_ROWS = 16_384
 WASTE_MULTIPLES = (4, 8, 16, 32, 64, 128)
 TILES = ((32, 32), (64, 64), (128, 64), (128, 128), (256, 128))
 _SHAPE_CODES = {"n": "batch_size", "c": "input_channels", "h": "input_height", "w": "input_width", "k": "output_channels"}
+_MODULI = (2, 4, 8, 16, 32)
+_LOG_FIELDS = tuple(name for name in INTEGER_FIELDS if not name.startswith(("padding", "dilation")))
+_LOG_QUANTITIES = ("oh", "ow", "cg", "kg", "gemm_m", "gemm_k", "input", "output", "weight", "macs", "bytes")
+_WASTED = ("cg", "kg", "ow", "gemm_m", "gemm_k")
+_DEVICE_LOGS = ("fp32_tflops", "fp16_tflops", "memory_bandwidth_gbs", "l2_mb", "compute_units", "boost_clock_mhz")
+_TILE_NAMES = tuple(f"{rows}x{columns}" for rows, columns in TILES)
+#: Waste of the last wave is cut off here: beyond it the device is nearly idle anyway.
+_MAX_WAVE_WASTE = 8.0
+
+Rows = Sequence[npt.NDArray[Any]] | npt.NDArray[Any]
 
 
 def quantities(table: ConfigTable) -> dict[str, Floats]:
@@ -51,54 +67,47 @@ def _quantities(table: ConfigTable) -> dict[str, Floats]:
     return q
 
 
-def _base(table: ConfigTable) -> dict[str, Callable[[], npt.NDArray[np.generic]]]:
-    """Features that depend on the layer alone, as functions so that only the wanted ones are computed."""
+def _plain(table: ConfigTable) -> Rows:
+    return [table.columns[name] for name in INTEGER_FIELDS]
+
+
+def _joint(table: ConfigTable) -> Rows:
+    c, q = table.columns, quantities(table)
+    heights = [c[f"{stem}_height"] for stem in ("kernel", "stride", "padding", "dilation")]
+    return [*heights, table.dtype_bytes, c["direction"], q["oh"], q["ow"], q["macs"]]
+
+
+def _logs(table: ConfigTable) -> Rows:
     q = quantities(table)
-    c = table.columns
-    made: dict[str, Callable[[], npt.NDArray[np.generic]]] = {
-        "kernel_size": lambda: c["kernel_height"],
-        "stride": lambda: c["stride_height"],
-        "padding": lambda: c["padding_height"],
-        "dilation": lambda: c["dilation_height"],
-        "dtype_bytes": lambda: table.dtype_bytes,
-        "direction_code": lambda: c["direction"],
-        "output_height": lambda: q["oh"],
-        "output_width": lambda: q["ow"],
-        "macs": lambda: q["macs"],
-        "log_taps": lambda: np.log2(q["taps"]),
-        "log_intensity": lambda: np.log2(2 * q["macs"] / q["bytes"]),
-        "log_im2col": lambda: np.log2(q["gemm_m"] * q["gemm_k"] * q["groups"]),
-        "is_depthwise": lambda: (c["groups"] > 1) & (c["groups"] == c["input_channels"]),
-        "is_pointwise": lambda: q["taps"] == 1,
-        "is_strided": lambda: c["stride_height"] > 1,
-        "is_3x3_s1": lambda: (q["taps"] == 9) & (c["stride_height"] == 1) & (c["stride_width"] == 1),
-        "padding_share": lambda: (c["padding_height"] + c["padding_width"]) / (q["input_height"] + q["input_width"]),
-        "aspect": lambda: np.log2(q["input_height"] / q["input_width"]),
-        "output_pixels_mod_4": lambda: (q["oh"] * q["ow"]) % 4,
-        "input_pixels_mod_4": lambda: (q["input_height"] * q["input_width"]) % 4,
-        "log_winograd_2": lambda: np.log2(_winograd_macs(q, 2)),
-        "log_winograd_4": lambda: np.log2(_winograd_macs(q, 4)),
-        "winograd_waste_4": lambda: np.ceil(q["oh"] / 4) * np.ceil(q["ow"] / 4) * 16 / (q["oh"] * q["ow"]),
-        "log_fft": lambda: np.log2(_fft_size(q)),
-        "fft_tile_waste": lambda: np.ceil(q["oh"] / 30) * np.ceil(q["ow"] / 30) * 900 / (q["oh"] * q["ow"]),
-    }
-    for name in INTEGER_FIELDS:
-        made[name] = lambda name=name: c[name]  # type: ignore[misc]
-        if not name.startswith(("padding", "dilation")):
-            made[f"log_{name}"] = lambda name=name: np.log2(q[name])  # type: ignore[misc]
-    for name in ("oh", "ow", "cg", "kg", "gemm_m", "gemm_k", "input", "output", "weight", "macs", "bytes"):
-        made[f"log_{name}"] = lambda name=name: np.log2(q[name])  # type: ignore[misc]
-    for short, name in _SHAPE_CODES.items():
-        for multiple in (2, 4, 8, 16, 32):
-            made[f"{short}_mod_{multiple}"] = lambda n=name, m=multiple: c[n] % m  # type: ignore[misc]
-    for multiple in WASTE_MULTIPLES:
-        for short in ("cg", "kg", "ow", "gemm_m", "gemm_k"):
-            made[f"{short}_waste_{multiple}"] = lambda s=short, m=multiple: np.ceil(q[s] / m) * m / q[s]  # type: ignore[misc]
-    for code, name in enumerate(ALGORITHMS):
-        made[f"algorithm_{name}"] = lambda code=code: c["algorithm"] == code  # type: ignore[misc]
-    for code, name in enumerate(DTYPES):
-        made[f"dtype_{name}"] = lambda code=code: c["dtype"] == code  # type: ignore[misc]
-    return made
+    intensity, im2col = 2 * q["macs"] / q["bytes"], q["gemm_m"] * q["gemm_k"] * q["groups"]
+    aspect = q["input_height"] / q["input_width"]
+    return np.log2(np.stack([*[q[name] for name in (*_LOG_FIELDS, *_LOG_QUANTITIES, "taps")], intensity, im2col, aspect]))
+
+
+def _flags(table: ConfigTable) -> Rows:
+    c, q = table.columns, quantities(table)
+    strided = c["stride_height"] > 1
+    return [
+        (c["groups"] > 1) & (c["groups"] == c["input_channels"]),
+        q["taps"] == 1,
+        strided,
+        (q["taps"] == 9) & ~strided & (c["stride_width"] == 1),
+        (c["padding_height"] + c["padding_width"]) / (q["input_height"] + q["input_width"]),
+        (table.output_height * table.output_width) & 3,
+        (c["input_height"] * c["input_width"]) & 3,
+    ]
+
+
+def _transforms(table: ConfigTable) -> Rows:
+    q = quantities(table)
+    pixels = q["oh"] * q["ow"]
+    return [
+        np.log2(_winograd_macs(q, 2)),
+        np.log2(_winograd_macs(q, 4)),
+        np.ceil(q["oh"] / 4) * np.ceil(q["ow"] / 4) * 16 / pixels,
+        np.log2(_fft_size(q)),
+        np.ceil(q["oh"] / 30) * np.ceil(q["ow"] / 30) * 900 / pixels,
+    ]
 
 
 def _winograd_macs(q: dict[str, Floats], tile: int) -> Floats:
@@ -115,96 +124,160 @@ def _fft_size(q: dict[str, Floats]) -> Floats:
     return height * width * planes
 
 
-def _on_device(table: ConfigTable, device: Device) -> dict[str, Callable[[], npt.NDArray[np.generic]]]:
-    """Features of the layer on a device; times are natural logs of ms."""
+def _remainders(table: ConfigTable) -> Rows:
+    """Remainders by powers of two, as bits."""
+    sizes = np.stack([table.columns[name] for name in _SHAPE_CODES.values()])
+    masks = np.array(_MODULI)[None, :, None] - 1
+    remainders: Rows = (sizes[:, None, :] & masks).reshape(-1, len(table))
+    return remainders
+
+
+def _wastes(table: ConfigTable) -> Rows:
     q = quantities(table)
-    memo: dict[str, Floats] = {}
+    sizes, multiples = np.stack([q[name] for name in _WASTED])[None], np.array(WASTE_MULTIPLES, dtype=np.float64)[:, None, None]
+    wastes: Floats = np.ceil(sizes / multiples) * multiples / sizes
+    return wastes.reshape(-1, len(table))
 
-    def kept(name: str, make: Callable[[], Floats]) -> Floats:
-        if name not in memo:
-            memo[name] = make()
-        return memo[name]
 
-    def peak() -> Floats:
-        rates = np.array([device.fp32_tflops, device.fp16_tflops, device.fp16_tflops, device.fp16_tflops])
-        return kept("peak", lambda: rates[table.columns["dtype"]] * 1e9)  # operations per ms
+def _algorithms(table: ConfigTable) -> Rows:
+    flags: Rows = table.columns["algorithm"] == np.arange(len(ALGORITHMS))[:, None]
+    return flags
 
-    def compute() -> Floats:
-        return kept("compute", lambda: 2 * q["macs"] / peak())
 
-    def memory() -> Floats:
-        return kept("memory", lambda: q["bytes"] / (device.memory_bandwidth_gbs * 1e6))
+def _dtypes(table: ConfigTable) -> Rows:
+    flags: Rows = table.columns["dtype"] == np.arange(len(DTYPES))[:, None]
+    return flags
 
-    def copies() -> Floats:
-        return kept("copies", lambda: q["bytes"] / (device.host_copy_gbs * 1e6))
 
-    def waves(tile: tuple[int, int]) -> Floats:
-        tiles = np.ceil(q["gemm_m"] / tile[0]) * np.ceil(q["kg"] / tile[1]) * q["groups"]
-        return kept(f"waves{tile}", lambda: tiles / device.compute_units)
+def _times(table: ConfigTable, device: Device) -> Rows:
+    """Times by the datasheet and sizes by the device's own, as logs; times in ms."""
+    q = quantities(table)
+    compute = 2 * q["macs"] / _peak(table, device)
+    memory = q["bytes"] / (device.memory_bandwidth_gbs * 1e6)
+    copies = q["bytes"] / (device.host_copy_gbs * 1e6)
+    sums = [np.maximum(compute, memory) + 0.005, compute + memory + 0.005, copies + compute + 0.1]
+    l2 = device.l2_mb * 1e6
+    to_l2 = [q["bytes"] / l2, q["weight"] * table.dtype_bytes / l2, q["output"] * table.dtype_bytes / l2]
+    times = np.log(np.stack([compute, memory, copies, *sums]))
+    return [*times, *np.log2(np.stack([compute / memory, *to_l2, q["gemm_m"] / device.compute_units]))]
 
-    def wave_time(tile: tuple[int, int]) -> Floats:
-        work = 2 * tile[0] * tile[1] * q["gemm_k"] * device.compute_units
-        return np.ceil(waves(tile)) * work / peak()
 
-    made: dict[str, Callable[[], npt.NDArray[np.generic]]] = {
-        "ln_compute": lambda: np.log(compute()),
-        "ln_memory": lambda: np.log(memory()),
-        "ln_copies": lambda: np.log(copies()),
-        "ln_roofline": lambda: np.log(np.maximum(compute(), memory()) + 0.005),
-        "ln_roofline_sum": lambda: np.log(compute() + memory() + 0.005),
-        "ln_copies_and_compute": lambda: np.log(copies() + compute() + 0.1),
-        "compute_to_memory": lambda: np.log2(compute() / memory()),
-        "log_bytes_to_l2": lambda: np.log2(q["bytes"] / (device.l2_mb * 1e6)),
-        "log_weight_to_l2": lambda: np.log2(q["weight"] * table.dtype_bytes / (device.l2_mb * 1e6)),
-        "log_output_to_l2": lambda: np.log2(q["output"] * table.dtype_bytes / (device.l2_mb * 1e6)),
-        "log_pixels_per_unit": lambda: np.log2(q["gemm_m"] / device.compute_units),
-    }
-    for tile in TILES:
-        name = f"{tile[0]}x{tile[1]}"
-        made[f"log_waves_{name}"] = lambda tile=tile: np.log2(waves(tile))  # type: ignore[misc]
-        made[f"wave_waste_{name}"] = lambda tile=tile: np.minimum(np.ceil(waves(tile)) / waves(tile), 8.0)  # type: ignore[misc]
-        made[f"ln_wave_time_{name}"] = lambda tile=tile: np.log(wave_time(tile))  # type: ignore[misc]
-    for name in ("fp32_tflops", "fp16_tflops", "memory_bandwidth_gbs", "l2_mb", "compute_units", "boost_clock_mhz"):
-        made[f"device_log_{name}"] = lambda name=name: np.full(len(table), np.log2(getattr(device, name)))  # type: ignore[misc]
-    return made
+def _peak(table: ConfigTable, device: Device) -> Floats:
+    """Operations per ms at the peak rate of the element type."""
+    rates = np.array([device.fp32_tflops, device.fp16_tflops, device.fp16_tflops, device.fp16_tflops])
+    peak: Floats = rates[table.columns["dtype"]] * 1e9
+    return peak
+
+
+def _waves(table: ConfigTable, device: Device) -> Rows:
+    """Waves, waste of the last wave and log time of all waves, for each tile in turn."""
+    q = quantities(table)
+    rows, columns = np.array(TILES, dtype=np.float64).T[:, :, None]
+    waves = np.ceil(q["gemm_m"] / rows) * np.ceil(q["kg"] / columns) * q["groups"] / device.compute_units
+    whole = np.ceil(waves)
+    time = whole * (2 * rows * columns * q["gemm_k"] * device.compute_units) / _peak(table, device)
+    each = np.stack([np.log2(waves), np.minimum(whole / waves, _MAX_WAVE_WASTE), np.log(time)], axis=1)
+    return each.reshape(-1, len(table))
+
+
+def _constants(table: ConfigTable, device: Device) -> Rows:
+    logs = np.log2([getattr(device, name) for name in _DEVICE_LOGS])
+    return np.broadcast_to(logs[:, None], (len(logs), len(table)))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Features computed together; exactly one of the functions is given."""
+
+    names: tuple[str, ...]
+    of_layer: Callable[[ConfigTable], Rows] | None = None
+    of_device: Callable[[ConfigTable, Device], Rows] | None = None
+
+    def block(self, table: ConfigTable, device: Device) -> npt.NDArray[np.float32]:
+        """The group's features, shape (len(names), n), float32; kept in the table."""
+        cache = table.own_cache if self.of_layer is _algorithms else table.cache
+        key = ("block", self.names[0]) if self.of_layer else ("block", self.names[0], device)
+        if key not in cache:
+            rows = self.of_layer(table) if self.of_layer else self.of_device(table, device) if self.of_device else []
+            cache[key] = np.asarray(rows, dtype=np.float32)
+        block: npt.NDArray[np.float32] = cache[key]
+        return block
+
+
+_JOINT = (
+    "kernel_size",
+    "stride",
+    "padding",
+    "dilation",
+    "dtype_bytes",
+    "direction_code",
+    "output_height",
+    "output_width",
+    "macs",
+)
+_RATIOS = ("log_taps", "log_intensity", "log_im2col")
+_FLAGS = ("is_depthwise", "is_pointwise", "is_strided", "is_3x3_s1", "padding_share")
+_PIXELS = ("output_pixels_mod_4", "input_pixels_mod_4")
+_TRANSFORMS = ("log_winograd_2", "log_winograd_4", "winograd_waste_4", "log_fft", "fft_tile_waste")
+_GROUPS = (
+    _Group(_JOINT, _joint),
+    _Group(INTEGER_FIELDS, _plain),
+    _Group((*(f"log_{name}" for name in (*_LOG_FIELDS, *_LOG_QUANTITIES)), *_RATIOS, "aspect"), _logs),
+    _Group((*_FLAGS, *_PIXELS), _flags),
+    _Group(_TRANSFORMS, _transforms),
+    _Group(tuple(f"{short}_mod_{modulus}" for short in _SHAPE_CODES for modulus in _MODULI), _remainders),
+    _Group(tuple(f"{name}_waste_{multiple}" for multiple in WASTE_MULTIPLES for name in _WASTED), _wastes),
+    _Group(tuple(f"algorithm_{name}" for name in ALGORITHMS), _algorithms),
+    _Group(tuple(f"dtype_{name}" for name in DTYPES), _dtypes),
+    _Group(
+        (
+            *("ln_compute", "ln_memory", "ln_copies", "ln_roofline", "ln_roofline_sum", "ln_copies_and_compute"),
+            *("compute_to_memory", "log_bytes_to_l2", "log_weight_to_l2", "log_output_to_l2", "log_pixels_per_unit"),
+        ),
+        of_device=_times,
+    ),
+    _Group(
+        tuple(f"{kind}_{tile}" for tile in _TILE_NAMES for kind in ("log_waves", "wave_waste", "ln_wave_time")),
+        of_device=_waves,
+    ),
+    _Group(tuple(f"device_log_{name}" for name in _DEVICE_LOGS), of_device=_constants),
+)
+_PLACES = {name: (group, row) for group in _GROUPS for row, name in enumerate(group.names)}
 
 
 def feature_names() -> tuple[str, ...]:
-    """Every feature name a card may use."""
-    one = ConfigTable.from_columns({name: [1] for name in INTEGER_FIELDS})[0]
-    return (
-        *_base(one),
-        *_on_device(
-            one,
-            Device(name="", compute_units=1, boost_clock_mhz=1, fp32_tflops=1, fp16_tflops=1, memory_bandwidth_gbs=1, l2_mb=1),
-        ),
-    )
+    """Every feature name a card may use, in the order in which models are trained on them."""
+    plain = [part for name in INTEGER_FIELDS for part in (name, f"log_{name}") if part in _PLACES]
+    first = (*_JOINT, *_RATIOS, *_FLAGS, "aspect", *_PIXELS, *_TRANSFORMS, *plain)
+    return tuple(dict.fromkeys((*first, *_PLACES)))
+
+
+@lru_cache(maxsize=1_024)
+def _plan(names: tuple[str, ...]) -> list[tuple[_Group, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """For each group that is needed, its rows and the columns of the matrix they go to."""
+    for name in names:
+        if name not in _PLACES:
+            raise UnknownNameError(f"{name!r} is not a feature", nearest(name, list(_PLACES)))
+    plan = []
+    for group in _GROUPS:
+        columns = [column for column, name in enumerate(names) if _PLACES[name][0] is group]
+        if columns:
+            plan.append((group, np.array([_PLACES[names[column]][1] for column in columns]), np.array(columns)))
+    return plan
 
 
 def feature_matrix(table: ConfigTable, device: Device, names: Sequence[str]) -> npt.NDArray[np.float32]:
     """Features of every row, shape (n, len(names)), float32, columns in the order of ``names``.
 
-    What depends on the layer alone is kept in ``table.cache``, so that asking for several devices computes it once.
+    What was computed is kept in the table, so that asking for several devices computes what depends on the layer once.
 
     Raises:
         UnknownNameError: a name is not a feature.
     """
-    out = np.empty((len(table), len(names)), dtype=np.float32)
     if len(table) > CHUNK_ROWS:
-        for start in range(0, len(table), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            out[rows] = feature_matrix(table[rows], device, names)
-        return out
-    base, own = _base(table), _on_device(table, device)
-    for column, name in enumerate(names):
-        cache = table.own_cache if name.startswith("algorithm_") else table.cache
-        key = ("feature", name)
-        if name in own:
-            out[:, column] = own[name]()
-        elif name in base:
-            if key not in cache:
-                cache[key] = base[name]()
-            out[:, column] = cache[key]
-        else:
-            raise UnknownNameError(f"{name!r} is not a feature", nearest(name, [*base, *own]))
-    return out
+        parts = range(0, len(table), CHUNK_ROWS)
+        return np.concatenate([feature_matrix(table[start : start + CHUNK_ROWS], device, names) for start in parts])
+    out = np.empty((len(names), len(table)), dtype=np.float32)
+    for group, rows, columns in _plan(tuple(names)):
+        out[columns] = group.block(table, device)[rows]
+    return np.ascontiguousarray(out.T)

@@ -41,9 +41,9 @@ class ConfigTable:
 
     columns: Mapping[str, Integers]
     #: Kept results that depend on the layer alone; shared with tables that differ in the algorithm only.
-    cache: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+    cache: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
     #: Kept results that depend on the algorithm too.
-    own_cache: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
+    own_cache: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_configs(cls, configs: Iterable[ConvConfig]) -> ConfigTable:
