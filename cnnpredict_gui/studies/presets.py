@@ -7,6 +7,7 @@ and licence.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -80,12 +81,12 @@ class Preset:
 
 
 def list_presets() -> list[Preset]:
-    """All presets that come with the program, sorted by title.
+    """All presets that come with the program, sorted by title, numbers by their value.
 
     Raises:
         DataFileError: a preset file is damaged.
     """
-    return sorted((_read(path) for path in _files()), key=lambda found: found.title.lower())
+    return sorted((_read(path) for path in _files()), key=lambda found: _natural(found.title))
 
 
 def preset(name: str) -> Preset:
@@ -100,6 +101,12 @@ def preset(name: str) -> Preset:
         if wanted in (one.name, one.title.lower()):
             return one
     raise UnknownNameError(f"no preset is called {name!r}", nearest(wanted, [one.name for one in found]))
+
+
+def _natural(title: str) -> list[tuple[int, str]]:
+    """Sort key under which ResNet-18 comes before ResNet-101."""
+    parts = re.split(r"(\d+)", title.lower().replace("-", " "))
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def _files() -> Iterator[Path]:
