@@ -70,8 +70,8 @@ def _print_json(options: argparse.Namespace, config: ConvConfig, answers: list[t
 def _print_text(config: ConvConfig, answers: list[tuple[Predictor, Prediction]]) -> None:
     print(f"{config.label()}, {config.dtype}, {config.direction}, algorithm {config.algorithm}")
     print(
-        f"output {config.output_height}×{config.output_width}, {scaled(config.macs)}MACs, "
-        f"{scaled(config.weight_elements)}parameters, {scaled(config.bytes_moved)}B moved, "
+        f"output {config.output_height}×{config.output_width}, {_count(config.macs)} MACs, "
+        f"{_count(config.weight_elements)} parameters, {scaled(config.bytes_moved)}B moved, "
         f"{sig3(config.arithmetic_intensity)} FLOP/B"
     )
     headers = ("TARGET", "FAMILY", "TIME (ms)", "90 % INTERVAL (ms)", "IMAGES/S", "VERDICT", "PREDICTOR")
@@ -93,3 +93,7 @@ def _print_text(config: ConvConfig, answers: list[tuple[Predictor, Prediction]])
             for predictor, answer in chosen
         ]
         usage.print_table(headers, rows, right=("TIME (ms)", "90 % INTERVAL (ms)", "IMAGES/S"))
+
+
+def _count(number: int) -> str:
+    return scaled(number).rstrip()

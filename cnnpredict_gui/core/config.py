@@ -246,7 +246,8 @@ def _set_pair(data: dict[str, Any], stem: str, short: str, value: Any) -> None:
 
 
 def _config_error(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])  # a misspelt name is also missing
     field = str(first["loc"][0]) if first["loc"] else ""
     kind, value = first["type"], first.get("input")
     if kind == "missing":

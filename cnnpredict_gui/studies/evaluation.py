@@ -203,6 +203,16 @@ def _predict(piece: Piece, columns: _Columns, collected: list[_Collected], repor
         answers = predict_many([each.predictor for each in collected], table[good])
         for each in collected:
             each.add(true[good], answers[each.predictor.name])
+        _count_refused(collected, answers, report)
+
+
+def _count_refused(collected: Sequence[_Collected], answers: dict[str, PredictionBatch], report: EvaluationReport) -> None:
+    """Tell the rows that no predictor of the target takes, by the reason of the first."""
+    everywhere = np.logical_and.reduce([~np.isfinite(batch.time_ms) for batch in answers.values()])
+    if everywhere.any():
+        predictor = collected[0].predictor
+        reasons = answers[predictor.name].reasons.texts()[everywhere]
+        report.skipped += Counter(f"{predictor.target.name} refuses them: {reason}" for reason in reasons)
 
 
 def _only(piece: Piece, rows: npt.NDArray[np.bool_]) -> Piece:
