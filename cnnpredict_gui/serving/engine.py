@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from contextlib import suppress
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
@@ -39,12 +43,20 @@ class OnnxModel:
             self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a dozen unrelated types
             raise ModelFileError(f"ONNX Runtime cannot load it: {first_line(error)}", "train or export it again") from None
+        self._session._model_bytes = b""  # kept by ONNX Runtime for a fallback that is not used here
         self._output = _check_form(self._session, features)
 
     def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
         """Answers of shape (n,), float64, for features of shape (n, F)."""
         answer = self._session.run([self._output], {INPUT_NAME: matrix})[0]
         return np.asarray(answer, dtype=np.float64).reshape(-1)
+
+
+def give_memory_back() -> None:
+    """Return what loading models freed to the operating system, where the C library keeps it otherwise (glibc)."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def first_line(error: BaseException) -> str:

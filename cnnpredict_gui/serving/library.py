@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock, RLock
 from time import perf_counter
@@ -12,14 +14,17 @@ from typing import Literal
 
 from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.errors import CardError, ModelError, ModelFileError, UnknownNameError
+from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import FAMILIES, Target, nearest
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
-from cnnpredict_gui.serving.engine import OnnxModel
+from cnnpredict_gui.serving.engine import OnnxModel, give_memory_back
 from cnnpredict_gui.serving.predictor import ConsensusModel, Predictor, TrainedModel
 from cnnpredict_gui.serving.verification import read_card, reason_of, verified_bytes
 
+#: Models loaded at once; ONNX Runtime leaves the interpreter free meanwhile.
+LOADING_THREADS = 2
 logger = logging.getLogger(__name__)
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -129,14 +134,19 @@ class ModelLibrary:
 
         Scans first if that was not done yet. Ends early, without an error, once ``cancelled()`` is true.
         """
-        entries = sorted(self._ready(), key=lambda entry: entry.family == "consensus")
-        for done, entry in enumerate(entries, 1):
-            if cancelled is not None and cancelled():
-                break
-            loaded = self.load(entry)
-            if progress is not None:
-                progress(loaded, done, len(entries))
+        entries = self._ready()
+        blends = [entry for entry in entries if entry.family == "consensus"]
+        with ThreadPoolExecutor(LOADING_THREADS, "load-models") as pool:
+            jobs = [pool.submit(self._load_unless, entry, cancelled) for entry in entries if entry.family != "consensus"]
+            loaded = (job.result() for job in as_completed(jobs))
+            for done, entry in enumerate(chain(loaded, (self._load_unless(blend, cancelled) for blend in blends)), 1):
+                if progress is not None and (cancelled is None or not cancelled()):
+                    progress(entry, done, len(entries))
+        give_memory_back()
         return self.entries
+
+    def _load_unless(self, entry: ModelEntry, cancelled: Callable[[], bool] | None) -> ModelEntry:
+        return entry if cancelled is not None and cancelled() else self.load(entry)
 
     def get(self, name: str) -> Predictor:
         """The predictor called ``name`` (its newest version that works) or ``name@version``, loaded if it was not.
@@ -240,7 +250,9 @@ class ModelLibrary:
             model = ConsensusModel(entry.card, self._parts(entry, entry.card))
         else:
             model = TrainedModel(entry.card, OnnxModel(verified_bytes(entry.path, entry.card), len(entry.card.features)))
-        return Predictor(entry.full_name, entry.version, entry.path, entry.card, model, TrainingDomain(entry.card))
+        card, domain = entry.card, TrainingDomain(entry.card)
+        bounds = IntervalBounds(card.interval) if card.interval else None
+        return Predictor(entry.full_name, entry.version, entry.path, card, model, domain, bounds)
 
     def _parts(self, entry: ModelEntry, card: ModelCard) -> dict[str, TrainedModel]:
         """Loaded families of the consensus' own folder."""

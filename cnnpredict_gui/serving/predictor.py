@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import log
 from pathlib import Path
 from time import perf_counter
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.features import feature_matrix
-from cnnpredict_gui.core.interval import interval_bounds
+from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Reasons, Status
 from cnnpredict_gui.core.table import ConfigTable, Floats
@@ -28,6 +29,8 @@ from cnnpredict_gui.serving.statistics import STATISTICS
 CHUNK_ROWS = 8_192
 #: Times outside these limits (ms) are no times of a layer: the model is far outside of what it knows.
 PLAUSIBLE_MS = (1e-6, 1e15)
+_REFUSED, _EXTRAPOLATING, _STATES = int(Status.REFUSED), int(Status.EXTRAPOLATING), len(Status)
+_PLAUSIBLE = (log(PLAUSIBLE_MS[0]), log(PLAUSIBLE_MS[1]))
 _NOT_A_TIME = "the model's answer is not a plausible time for a layer"
 
 
@@ -108,6 +111,7 @@ class Predictor:
     card: ModelCard
     model: TrainedModel | ConsensusModel
     domain: TrainingDomain
+    bounds: IntervalBounds | None
 
     @property
     def family(self) -> str:
@@ -136,16 +140,18 @@ class Predictor:
         resolved = table.resolve_algorithm(self.card.default_algorithm)
         status = self.domain.status(resolved)
         log_time = self.model.log_time(resolved, memo)
-        low, high = log_time, log_time
-        if self.card.interval is not None:
-            low, high = interval_bounds(self.card.interval, resolved, log_time)
-        with np.errstate(over="ignore", invalid="ignore"):
-            times = np.exp(np.stack([low, log_time, high]))
-            usable = (times[0] >= PLAUSIBLE_MS[0]) & (times[2] <= PLAUSIBLE_MS[1])
+        times = np.empty((3, len(table)))
+        times[:] = log_time
+        if self.bounds is not None:
+            times[0], times[2] = self.bounds(resolved, log_time)
+        usable = (times[0] >= _PLAUSIBLE[0]) & (times[2] <= _PLAUSIBLE[1])
         if not usable.all():
-            status = np.where(usable, status, np.uint8(Status.REFUSED))
-        times[:, status == Status.REFUSED] = np.nan
-        return _Answer(times[1], times[0], times[2], status)
+            status = np.where(usable, status, np.uint8(_REFUSED))
+        refused = status == _REFUSED
+        if refused.any():
+            times[:, refused] = np.nan
+        low, time, high = np.exp(times, out=times)
+        return _Answer(time, low, high, status)
 
     def reasons(self, table: ConfigTable, status: npt.NDArray[np.uint8]) -> Texts:
         """Texts for the given verdicts, shape (n,)."""
@@ -180,9 +186,8 @@ def _answers(predictors: Sequence[Predictor], table: ConfigTable) -> list[tuple[
         except Exception:
             STATISTICS.record_error(predictor.name)
             raise
-        counts = np.bincount(answer.status, minlength=len(Status))
-        refused, extrapolating = int(counts[Status.REFUSED]), int(counts[Status.EXTRAPOLATING])
-        STATISTICS.record(predictor.name, len(table), perf_counter() - begin, refused, extrapolating)
+        counts = np.bincount(answer.status, minlength=_STATES).tolist()
+        STATISTICS.record(predictor.name, len(table), perf_counter() - begin, counts[_REFUSED], counts[_EXTRAPOLATING])
         found.append((predictor, answer))
     return found
 
