@@ -1,8 +1,9 @@
-"""Horizontal bars with interval whiskers in up to three stacked panels, drawn in place by one light item per panel."""
+"""Horizontal bars with interval whiskers in stacked panels, drawn in place by one light item per panel."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
-from cnnpredict_gui.gui.charts import ChartView
+from cnnpredict_gui.gui.charts import ChartView, NumberAxis
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import interval, sig3
 from cnnpredict_gui.gui.symbols import draw_symbol, hatch
@@ -19,8 +20,9 @@ from cnnpredict_gui.gui.theme import LIGHT, Theme
 
 _BAR_PX = 17
 _GAP = 0.7
-_CHROME_PX = 32
+_AXIS_PX = 24
 _MAX_THICKNESS = 20
+_LABEL_PX = 168
 #: Room for the heading of a panel, in bars.
 _HEAD = 1.4
 
@@ -154,6 +156,66 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.drawText(QRectF(x, high.y() - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
 
 
+class Lane:
+    """One panel on screen: two axes and a view box. Far lighter than a pyqtgraph plot item, of which only these are needed."""
+
+    def __init__(self, graphics: pg.GraphicsLayoutWidget, number: int) -> None:
+        self.item = BarsItem()
+        self.box = pg.ViewBox(enableMenu=False, enableMouse=False, invertY=True, defaultPadding=0)
+        self.left, self.bottom = NumberAxis("left"), NumberAxis("bottom")
+        self.left.setStyle(tickLength=0, autoExpandTextSpace=False)
+        self.left.linkToView(self.box)
+        self.bottom.linkToView(self.box)
+        self.bottom.setGrid(40)
+        self.box.addItem(self.item, ignoreBounds=True)
+        self._layout, self._row = graphics.ci.layout, 2 * number
+        self._layout.setColumnStretchFactor(1, 1)
+        graphics.addItem(self.left, self._row, 0)
+        graphics.addItem(self.box, self._row, 1)
+        graphics.addItem(self.bottom, self._row + 1, 1)
+        self.bottom.setZValue(-1)
+
+    def set_room(self, bars: float) -> int:
+        """Room for so many bars (0 hides the lane); returns the least height in pixels."""
+        shown = bars > 0
+        height = round((bars + _HEAD) * _BAR_PX) if shown else 0
+        for part in (self.left, self.box, self.bottom):
+            part.setVisible(shown)
+        self._layout.setRowStretchFactor(self._row, round(bars * 10))
+        self._layout.setRowMinimumHeight(self._row, height)
+        self._layout.setRowMaximumHeight(self._row, 16777215 if shown else 0)
+        self._layout.setRowFixedHeight(self._row + 1, _AXIS_PX if shown else 0)
+        return height + (_AXIS_PX + 8 if shown else 0)
+
+    def recolour(self, theme: Theme) -> None:
+        """Take over the colours of ``theme``."""
+        self.item.theme = theme
+        for axis in (self.left, self.bottom):
+            axis.setPen(pg.mkPen(theme.border))
+            axis.setTextPen(pg.mkPen(theme.text))
+        self.item.update()
+
+    def scale(self, room_px: float) -> None:
+        """Fit the axes to the bars, with ``room_px`` pixels for the numbers on the right."""
+        item = self.item
+        if not item.bars:
+            return
+        low = min(min(bar.low_ms, bar.time_ms) for bar in item.bars)
+        high = max(max(bar.high_ms, bar.time_ms) for bar in item.bars)
+        room = min(max(room_px / max(float(self.box.width()), 200.0), 0.1), 0.5)
+        if item.log:
+            left, right = math.floor(math.log10(low) * 4 - 0.4) / 4, math.ceil(math.log10(high) * 4) / 4
+            left = min(left, right - 0.75)
+            right += (right - left) * room / (1 - room)
+        else:
+            left, right = 0.0, high / (1 - room)
+        top, bottom = -0.6 - _HEAD, item.places[-1] + 0.6
+        if self.bottom.logMode != item.log:
+            self.bottom.setLogMode(item.log)
+        self.box.setRange(xRange=(left, right), yRange=(top, bottom), padding=0, disableAutoRange=True)
+        item.set_bounds(QRectF(left, top, right - left, bottom - top))
+
+
 class BarsChart(ChartView):
     """Panels of horizontal bars; :meth:`show_panels` updates them in place.
 
@@ -161,24 +223,13 @@ class BarsChart(ChartView):
         picked: Called with the key of a bar that was clicked.
     """
 
-    PANELS = 3
-
     def __init__(self, context: AppContext, title: str, empty: str, picked: Callable[[str], None] | None = None) -> None:
+        self.lanes: list[Lane] = []
+        self.panels: tuple[Panel, ...] = ()
         super().__init__(context, title, empty, scrollable=True)
         self._picked = picked
         self.log = True
-        self.panels: tuple[Panel, ...] = ()
-        self.items: list[BarsItem] = []
         self._layout_key: object = None
-        for row in range(self.PANELS):
-            plot = self.add_plot(row, 0, mouse=False)
-            plot.invertY(True)
-            plot.showGrid(x=True, y=False, alpha=0.12)
-            item = BarsItem()
-            plot.addItem(item, ignoreBounds=True)
-            plot.getViewBox().sigResized.connect(self._rescale)
-            self.items.append(item)
-        self.recolour(context.theme.current)
         viewport = self.graphics.viewport()
         viewport.setMouseTracking(True)
         viewport.installEventFilter(self)
@@ -190,92 +241,73 @@ class BarsChart(ChartView):
             self.show_panels(self.panels)
 
     def show_panels(self, panels: Sequence[Panel], focus: str = "", baselines: Sequence[float] = ()) -> None:
-        """Show these panels (at most three); ``baselines`` are times (ms, NaN for none) to mark in each."""
-        self.panels = tuple(panel for panel in panels[: self.PANELS] if panel.bars)
+        """Show these panels; ``baselines`` are times (ms, NaN for none) to mark in each."""
+        self.panels = tuple(panel for panel in panels if panel.bars)
         self.set_empty(not self.panels)
         self._arrange()
-        for number, (plot, item) in enumerate(zip(self.plots, self.items, strict=True)):
-            bars = self.panels[number].bars if number < len(self.panels) else ()
-            item.bars, item.log, item.focus = bars, self.log, focus
+        for number, lane in enumerate(self.lanes):
+            item = lane.item
+            item.bars = self.panels[number].bars if number < len(self.panels) else ()
+            item.log, item.focus = self.log, focus
             item.baseline = baselines[number] if number < len(baselines) else math.nan
-            item.theme = self._theme
-            self._scale(plot, item)
+        self._rescale()
 
     def _arrange(self) -> None:
         """Give each panel its room and its labels; only when the structure has changed."""
-        key = (
-            tuple((panel.title, tuple((bar.key, bar.group) for bar in panel.bars)) for panel in self.panels),
-            self._theme.name,
-        )
-        if key == self._layout_key:
+        structure = tuple((panel.title, tuple((bar.key, bar.group) for bar in panel.bars)) for panel in self.panels)
+        if structure == self._layout_key:
             return
-        self._layout_key = key
+        self._layout_key = structure
+        while len(self.lanes) < len(self.panels):
+            lane = Lane(self.graphics, len(self.lanes))
+            lane.recolour(self._theme)
+            lane.box.sigResized.connect(self._rescale)
+            self.lanes.append(lane)
+        labels = self._labels()
+        metrics = QFontMetricsF(self.font())
+        width = max((metrics.horizontalAdvance(line) for text in labels.values() for line in text.split("\n")), default=0)
+        height = 0
+        for number, lane in enumerate(self.lanes):
+            panel = self.panels[number] if number < len(self.panels) else Panel("", ())
+            lane.item.bars, lane.item.title = panel.bars, panel.title
+            lane.item.places, ticks, extent = _places(panel.bars)
+            lane.left.setTicks([[(place, labels[group, count > 1]) for place, group, count in ticks]])
+            lane.left.setWidth(width + 14)
+            height += lane.set_room(extent)
+        self.graphics.setMinimumHeight(height)
+
+    def _labels(self) -> dict[tuple[str, bool], str]:
+        """Axis label of each group: in two lines where it has several bars, without the framework where that is not needed."""
         metrics = QFontMetricsF(self.font())
         groups = {bar.group for panel in self.panels for bar in panel.bars}
-        labels = {group: group.replace(" · ", "\n", 1) for group in groups}
-        width = max((metrics.horizontalAdvance(line) for label in labels.values() for line in label.split("\n")), default=0)
-        heights = []
-        for number, (plot, item) in enumerate(zip(self.plots, self.items, strict=True)):
-            shown = number < len(self.panels)
-            plot.setVisible(shown)
-            bars = self.panels[number].bars if shown else ()
-            item.places, ticks, last = _places(bars)
-            height = round(_CHROME_PX + (last + _HEAD) * _BAR_PX) if shown else 0
-            heights.append(height)
-            axis = plot.getAxis("left")
-            axis.setTicks([[(place, _fitting(group, count)) for place, group, count in ticks]])
-            axis.setWidth(min(width, 200) + 14)
-            axis.setStyle(tickLength=0, autoExpandTextSpace=False)
-            item.title = self.panels[number].title if shown else ""
-            layout = self.graphics.ci.layout
-            layout.setRowStretchFactor(number, round(last * 10) if shown else 0)
-            layout.setRowMinimumHeight(number, height)
-            layout.setRowMaximumHeight(number, 16777215 if shown else 0)
-        self.graphics.setMinimumHeight(round(sum(heights)) + 16)
-
-    def _scale(self, plot: pg.PlotItem, item: BarsItem) -> None:
-        if not item.bars:
-            return
-        low = min(min(bar.low_ms, bar.time_ms) for bar in item.bars)
-        high = max(max(bar.high_ms, bar.time_ms) for bar in item.bars)
-        room = self._room(plot, item)
-        if self.log:
-            left, right = math.floor(math.log10(low) * 4 - 0.4) / 4, math.ceil(math.log10(high) * 4) / 4
-            left = min(left, right - 0.75)
-            right += (right - left) * room / (1 - room)
-        else:
-            left, right = 0.0, high / (1 - room)
-        top, bottom = -0.6 - _HEAD, item.places[-1] + 0.6
-        plot.getAxis("bottom").setLogMode(self.log)
-        plot.getViewBox().setRange(xRange=(left, right), yRange=(top, bottom), padding=0, disableAutoRange=True)
-        item.set_bounds(QRectF(left, top, right - left, bottom - top))
+        devices = Counter(group.split(" · ", maxsplit=1)[0] for group in groups)
+        labels: dict[tuple[str, bool], str] = {}
+        for group in groups:
+            device = group.split(" · ", maxsplit=1)[0]
+            short = group if metrics.horizontalAdvance(group) < _LABEL_PX or devices[device] > 1 else device
+            for several, text in ((True, group.replace(" · ", "\n", 1)), (False, short)):
+                lines = [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, _LABEL_PX) for line in text.split("\n")]
+                labels[group, several] = "\n".join(lines)
+        return labels
 
     def _rescale(self) -> None:
-        for plot, item in zip(self.plots, self.items, strict=False):
-            self._scale(plot, item)
-
-    def _room(self, plot: pg.PlotItem, item: BarsItem) -> float:
-        """Share of the width that the numbers right of the whiskers need."""
         metrics = QFontMetricsF(self.font())
-        text = max(metrics.horizontalAdvance(item.text_of(bar)) for bar in item.bars) + 14
-        width = max(float(plot.getViewBox().width()), 200.0)
-        return min(max(text / width, 0.1), 0.5)
+        for lane in self.lanes:
+            texts = (metrics.horizontalAdvance(lane.item.text_of(bar)) for bar in lane.item.bars)
+            lane.scale(max(texts, default=0) + 14)
+            lane.item.update()
 
     def recolour(self, theme: Theme) -> None:
-        for item in getattr(self, "items", []):
-            item.theme = theme
-            item.update()
-        if getattr(self, "panels", None):
-            self._arrange()
+        for lane in self.lanes:
+            lane.recolour(theme)
 
     def bar_at(self, point: QPointF) -> Bar | None:
         """The bar under a point of the drawing (viewport pixels), by its row."""
         scene_point = self.graphics.mapToScene(point.toPoint())
-        for number, (plot, item) in enumerate(zip(self.plots, self.items, strict=True)):
-            box = plot.getViewBox()
-            if number < len(self.panels) and box.sceneBoundingRect().contains(scene_point):
-                y = box.mapSceneToView(scene_point).y()
-                for bar, place in zip(item.bars, item.places, strict=True):
+        for lane in self.lanes:
+            if lane.item.bars and lane.box.sceneBoundingRect().contains(scene_point):
+                y = lane.box.mapSceneToView(scene_point).y()
+                for bar, place in zip(lane.item.bars, lane.item.places, strict=True):
                     if abs(y - place) <= 0.5:
                         return bar
         return None
@@ -317,8 +349,3 @@ def _places(bars: Sequence[Bar]) -> tuple[list[float], list[tuple[float, str, in
             spans.append((place, place, bar.group, 1))
         place += 1.0
     return places, [((first + last) / 2, group, count) for first, last, group, count in spans], place
-
-
-def _fitting(group: str, bars: int) -> str:
-    """A label in two lines where the group has room for them."""
-    return group.replace(" · ", "\n", 1) if bars > 1 else group.split(" · ", maxsplit=1)[0] if len(group) > 28 else group

@@ -201,8 +201,8 @@ class ChartView(QWidget):
     def add_plot(self, row: int = 0, column: int = 0, x_label: str = "", y_label: str = "", mouse: bool = True) -> pg.PlotItem:
         """A new plot; labels carry their units in brackets, e.g. ``time (ms)``."""
         axes = {side: NumberAxis(side) for side in ("bottom", "left")}
-        plot = self.graphics.addPlot(row=row, col=column, axisItems=axes)
-        plot.setMenuEnabled(False)
+        box = pg.ViewBox(enableMenu=False)
+        plot = self.graphics.addPlot(row=row, col=column, axisItems=axes, viewBox=box, enableMenu=False)
         plot.hideButtons()
         plot.getViewBox().setMouseEnabled(mouse, mouse)
         plot.getViewBox().setDefaultPadding(0.02)

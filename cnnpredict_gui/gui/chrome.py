@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtGui import QActionGroup, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QFileDialog
 
-from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
@@ -76,14 +75,14 @@ def _pin(context: AppContext) -> None:
 
 
 def copy_config(context: AppContext, form: str) -> None:
-    """Put the layer on the clipboard as ``JSON``, ``CLI`` command or ``Python`` code."""
+    """Put the layer on the clipboard as ``JSON``, or as a ``CLI`` command or ``Python`` code for the chosen predictors."""
     from cnnpredict_gui.studies import codegen
 
-    try:
-        text = {"JSON": codegen.as_json, "CLI": codegen.as_command, "Python": codegen.as_python}[form](context.state.config)
-    except CnnPredictError as error:
-        context.report(error)
-        return
+    config, chosen = context.state.config, context.state.selection
+    if form == "JSON":
+        text = codegen.as_json(config)
+    else:
+        text = (codegen.as_command if form == "CLI" else codegen.as_python)(config, chosen)
     QGuiApplication.clipboard().setText(text)
     context.say(f"Copied: {text.splitlines()[0]}")
 

@@ -213,11 +213,11 @@ class CompareView(View):
                     chart.show_result(self.result)
 
     def _show_baselines(self, result: CompareResult) -> None:
-        names = [row.name for row in result.rows]
+        names = [row.predictor for row in result.rows]
         if [self.baseline.itemData(i) for i in range(self.baseline.count())] != names:
             self.baseline.clear()
             for row in result.rows:
-                self.baseline.addItem(f"{row.target.title} · {FAMILIES[row.family]}", row.name)
+                self.baseline.addItem(f"{row.target.title} · {FAMILIES[row.family]}", row.predictor)
         self.baseline.setCurrentIndex(self.baseline.findData(result.baseline))
 
     def _show_verdict(self, result: CompareResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
@@ -15,11 +16,14 @@ from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Prediction, Status
 from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
 from cnnpredict_gui.gui.charts import ChartView, family_legend
-from cnnpredict_gui.gui.compare_data import Agreement, CompareResult, CompareRow, fastest
+from cnnpredict_gui.gui.compare_data import NOW, Agreement, CompareResult, fastest, is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, Theme
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.studies.comparison import ComparisonRow
 
 #: Headings of the panels.
 KIND_TITLES = {
@@ -46,17 +50,17 @@ def config_columns(config: ConvConfig) -> dict[str, Cell]:
     return {**config.model_dump(), "version": __version__}
 
 
-def prediction_cells(row: CompareRow) -> tuple[Cell, ...]:
+def prediction_cells(row: ComparisonRow) -> tuple[Cell, ...]:
     """Values for :data:`PREDICTION_COLUMNS`."""
     target, answer = row.target, row.prediction
-    head = (row.name, row.family, target.name, target.device, target.framework, target.time_kind)
+    head = (row.predictor, row.family, target.name, target.device, target.framework, target.time_kind)
     return (*head, answer.time_ms, answer.low_ms, answer.high_ms, answer.verdict)
 
 
-def _bar(row: CompareRow, group: str) -> Bar:
+def _bar(row: ComparisonRow, group: str) -> Bar:
     answer = row.prediction
     return Bar(
-        row.name,
+        row.predictor,
         group,
         f"{row.target.title} · {FAMILIES[row.family]}",
         answer.time_ms,
@@ -112,7 +116,7 @@ class TimesChart(BarsChart):
     def show_result(self, result: CompareResult) -> None:
         """Draw what can be drawn of a result."""
         self.result = result
-        drawn = [row for row in result.rows if row.drawn]
+        drawn = [row for row in result.rows if is_time(row.prediction)]
         by_family = self.group.currentData() == "family"
         if by_family:
             order = list(FAMILIES)
@@ -125,7 +129,7 @@ class TimesChart(BarsChart):
                 panels.append(
                     Panel(title, tuple(_bar(row, FAMILIES[row.family] if by_family else row.target.title) for row in rows))
                 )
-                mine = base is not None and base.drawn and base.target.time_kind == kind
+                mine = base is not None and is_time(base.prediction) and base.target.time_kind == kind
                 baselines.append(base.prediction.time_ms if mine and base is not None else math.nan)
         families = [row.family for row in drawn]
         extrapolating = any(row.prediction.status == Status.EXTRAPOLATING for row in drawn)
@@ -152,7 +156,7 @@ class AlgorithmChart(BarsChart):
     def __init__(self, context: AppContext) -> None:
         super().__init__(context, "Algorithms", "Select a predictor to compare the algorithms of its target.")
         self._result: CompareResult | None = None
-        self._row: CompareRow | None = None
+        self._row: ComparisonRow | None = None
         self.log_switch = LogSwitch(self)
         self.add_tool(self.log_switch)
 
@@ -184,12 +188,12 @@ class AlgorithmChart(BarsChart):
         if result is None or row is None:
             return Data((), [])
         cells = [(n, a.time_ms, a.low_ms, a.high_ms, a.verdict, n == fastest(result.algorithms)) for n, a in result.algorithms]
-        constants = {"predictor": row.name, "target": row.target.name, "time_kind": row.target.time_kind}
+        constants = {"predictor": row.predictor, "target": row.target.name, "time_kind": row.target.time_kind}
         config = {k: v for k, v in config_columns(result.config).items() if k != "algorithm"}
         return Data(("algorithm", "time_ms", "low_90_ms", "high_90_ms", "verdict", "fastest"), cells, {**constants, **config})
 
 
-def _algorithm_bar(name: str, answer: Prediction, row: CompareRow, best: bool) -> Bar:
+def _algorithm_bar(name: str, answer: Prediction, row: ComparisonRow, best: bool) -> Bar:
     hatched = answer.status == Status.EXTRAPOLATING
     title = name.replace("_", " ")
     return Bar(
@@ -228,23 +232,16 @@ class PinnedChart(BarsChart):
             self.legend.set_entries([])
             self.show_panels([])
             return
-        sets = [
-            *((pin, result.pinned[pin]) for pin, _ in result.pins),
-            ("now", {row.name: row.prediction for row in result.rows}),
-        ]
+        pins = [*(pin for pin, _ in result.pins), NOW]
         panels = []
         for kind, title in KIND_TITLES.items():
-            rows = [row for row in result.rows if row.target.time_kind == kind]
-            bars = [
-                _pinned_bar(row, pin, number, answers[row.name]) for row in rows for number, (pin, answers) in enumerate(sets)
-            ]
-            drawn = tuple(bar for bar in bars if math.isfinite(bar.time_ms))
+            names = [row.predictor for row in result.rows if row.target.time_kind == kind]
+            rows = [result.comparison.row(name, pin) for name in names for pin in pins]
+            drawn = tuple(_pinned_bar(row, pins.index(row.config)) for row in rows if is_time(row.prediction))
             if drawn:
                 panels.append(Panel(title, drawn))
         colours = self._theme.series
-        self.legend.set_entries(
-            [(pin, colours[i % len(colours)], _SYMBOLS[i % len(_SYMBOLS)]) for i, (pin, _) in enumerate(sets)]
-        )
+        self.legend.set_entries([(pin, colours[i % len(colours)], _SYMBOLS[i % len(_SYMBOLS)]) for i, pin in enumerate(pins)])
         self.show_panels(panels, result.focus)
 
     def recolour(self, theme: Theme) -> None:
@@ -257,15 +254,13 @@ class PinnedChart(BarsChart):
         result = self._result
         if result is None:
             return Data((), [])
-        configs = dict(result.pins) | {"now": result.config}
-        answers = result.pinned | {"now": {row.name: row.prediction for row in result.rows}}
+        configs = {**dict(result.pins), NOW: result.config}
         fields = tuple(result.config.model_dump())
         rows: list[tuple[Cell, ...]] = []
-        for pin, config in configs.items():
-            for row in result.rows:
-                answer = answers[pin][row.name]
-                head = (pin, row.name, row.target.name, row.target.time_kind, answer.time_ms, answer.low_ms, answer.high_ms)
-                rows.append((*head, answer.verdict, *(getattr(config, field) for field in fields)))
+        for row in result.comparison.rows:
+            answer, target = row.prediction, row.target
+            head = (row.config, row.predictor, target.name, target.time_kind, answer.time_ms, answer.low_ms, answer.high_ms)
+            rows.append((*head, answer.verdict, *(getattr(configs[row.config], field) for field in fields)))
         columns = ("pin", "predictor", "target", "time_kind", "time_ms", "low_90_ms", "high_90_ms", "verdict")
         return Data((*columns, *fields), rows, {"version": __version__})
 
@@ -273,9 +268,10 @@ class PinnedChart(BarsChart):
 _SYMBOLS = ("o", "s", "t1", "d", "star", "t")
 
 
-def _pinned_bar(row: CompareRow, pin: str, number: int, answer: Prediction) -> Bar:
+def _pinned_bar(row: ComparisonRow, number: int) -> Bar:
+    pin, answer = row.config, row.prediction
     return Bar(
-        row.name,
+        row.predictor,
         f"{row.target.title} · {FAMILIES[row.family]}",
         f"{pin}: {row.target.title} · {FAMILIES[row.family]}",
         answer.time_ms,

@@ -15,23 +15,10 @@ from cnnpredict_gui.core.table import ConfigTable
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.predictor import Predictor
+    from cnnpredict_gui.studies.comparison import Comparison, ComparisonRow
 
-
-@dataclass(frozen=True)
-class CompareRow:
-    """One predictor's answer. ``ratio`` is its time over the baseline's: NaN for another time kind or a refusal."""
-
-    name: str
-    family: str
-    target: Target
-    prediction: Prediction
-    ratio: float
-    images_per_s: float
-
-    @property
-    def drawn(self) -> bool:
-        """Whether there is a time to draw."""
-        return self.prediction.status != Status.REFUSED and math.isfinite(self.prediction.time_ms)
+#: Label of the current configuration beside the pinned ones.
+NOW = "now"
 
 
 @dataclass(frozen=True)
@@ -63,66 +50,57 @@ class CompareResult:
     """Everything the view shows for one configuration."""
 
     config: ConvConfig
-    rows: tuple[CompareRow, ...]
+    comparison: Comparison
+    rows: tuple[ComparisonRow, ...]
     baseline: str
     focus: str
     agreement: tuple[Agreement, ...]
     #: Algorithm to its prediction by the predictor in focus; empty when its target knows only one.
     algorithms: tuple[tuple[str, Prediction], ...]
-    #: Pin to predictor to prediction.
-    pinned: dict[str, dict[str, Prediction]]
     pins: tuple[tuple[str, ConvConfig], ...]
 
-    def row(self, name: str) -> CompareRow | None:
-        """The row of a predictor."""
-        return next((row for row in self.rows if row.name == name), None)
+    def row(self, name: str) -> ComparisonRow | None:
+        """The current configuration's row of a predictor."""
+        return next((row for row in self.rows if row.predictor == name), None)
+
+
+def is_time(prediction: Prediction) -> bool:
+    """Whether there is a time to draw."""
+    return prediction.status != Status.REFUSED and math.isfinite(prediction.time_ms)
 
 
 def compute(request: CompareRequest) -> CompareResult:
     """Ask the predictors everything that was requested."""
     from cnnpredict_gui.serving.predictor import predict_many
+    from cnnpredict_gui.studies.comparison import compare
 
-    configs = [request.config, *(config for _, config in request.pins)]
-    table = ConfigTable.from_configs(configs)
-    everyone = {predictor.name: predictor for predictor in (*request.predictors, *request.peers)}
-    answers = predict_many(list(everyone.values()), table)
-    now = {name: batch.row(0) for name, batch in answers.items()}
-    chosen = [predictor.name for predictor in request.predictors]
-    baseline = request.baseline if request.baseline in chosen else (chosen[0] if chosen else "")
+    chosen = {predictor.name: predictor for predictor in request.predictors}
+    baseline = request.baseline if request.baseline in chosen else next(iter(chosen), "")
     focus = request.focus if request.focus in chosen else baseline
-    rows = tuple(_row(everyone[name], now, baseline, everyone, request.config.batch_size) for name in chosen)
-    pinned = {pin: {name: answers[name].row(i) for name in chosen} for i, (pin, _) in enumerate(request.pins, 1)}
+    comparison = compare({NOW: request.config, **dict(request.pins)}, request.predictors, baseline or None)
+    peers = predict_many(request.peers, ConfigTable.from_configs([request.config])) if request.peers else {}
     return CompareResult(
         request.config,
-        rows,
+        comparison,
+        comparison.of_config(NOW),
         baseline,
         focus,
-        _agreement([predictor for predictor in everyone.values() if predictor.family in TRAINED_FAMILIES], now),
-        _algorithms(everyone[focus], request.config) if focus else (),
-        pinned,
+        _agreement(request.peers, {name: batch.row(0) for name, batch in peers.items()}),
+        _algorithms(chosen[focus], request.config) if focus else (),
         request.pins,
     )
 
 
-def _row(
-    predictor: Predictor, now: Mapping[str, Prediction], baseline: str, everyone: Mapping[str, Predictor], batch_size: int
-) -> CompareRow:
-    answer, ratio = now[predictor.name], math.nan
-    if everyone[baseline].target.time_kind == predictor.target.time_kind:
-        ratio = answer.time_ms / now[baseline].time_ms
-    return CompareRow(predictor.name, predictor.family, predictor.target, answer, ratio, 1e3 * batch_size / answer.time_ms)
-
-
-def _agreement(predictors: Sequence[Predictor], now: Mapping[str, Prediction]) -> tuple[Agreement, ...]:
-    found = []
-    targets = {predictor.target.name: predictor.target for predictor in predictors}
-    for name, target in targets.items():
-        mine = [one for one in predictors if one.target.name == name and math.isfinite(now[one.name].time_ms)]
+def _agreement(predictors: Sequence[Predictor], answers: Mapping[str, Prediction]) -> tuple[Agreement, ...]:
+    found: list[Agreement] = []
+    trained = [one for one in predictors if one.family in TRAINED_FAMILIES and is_time(answers[one.name])]
+    for target in {one.target.name: one.target for one in trained}.values():
+        mine = [one for one in trained if one.target.name == target.name]
         if len(mine) < 2:
             continue
-        middle = median(now[one.name].time_ms for one in mine)
+        middle = median(answers[one.name].time_ms for one in mine)
         for one in mine:
-            answer = now[one.name]
+            answer = answers[one.name]
             hatched = answer.status != Status.IN_RANGE
             found.append(Agreement(one.name, one.family, target, middle, answer.time_ms / middle, hatched))
     return tuple(found)
@@ -138,5 +116,5 @@ def _algorithms(predictor: Predictor, config: ConvConfig) -> tuple[tuple[str, Pr
 
 def fastest(algorithms: Sequence[tuple[str, Prediction]]) -> str:
     """Name of the algorithm with the smallest time; empty when there is none."""
-    usable = [(answer.time_ms, name) for name, answer in algorithms if math.isfinite(answer.time_ms)]
+    usable = [(answer.time_ms, name) for name, answer in algorithms if is_time(answer)]
     return min(usable)[1] if usable else ""

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QMenu
 
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.compare_charts import config_columns
-from cnnpredict_gui.gui.compare_data import CompareResult, CompareRow
+from cnnpredict_gui.gui.compare_data import CompareResult
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.format import interval, percent, sig3
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import Theme
 
+if TYPE_CHECKING:
+    from cnnpredict_gui.studies.comparison import ComparisonRow
+
 KIND_TEXTS = {"kernel": "kernel", "call_with_host_copies": "call + copies", "framework_wall_clock": "wall clock"}
 
 
-def _verdict_colour(row: CompareRow, theme: Theme) -> str | None:
+def _verdict_colour(row: ComparisonRow, theme: Theme) -> str | None:
     return {Status.EXTRAPOLATING: theme.warning, Status.REFUSED: theme.error}.get(row.prediction.status)
 
 
-def _ratio(row: CompareRow) -> str:
+def _ratio(row: ComparisonRow) -> str:
     return f"{sig3(row.ratio)} ×" if math.isfinite(row.ratio) else "–"
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("predictor", "predictor", lambda r: r.name, hidden=True),
+    Column("predictor", "predictor", lambda r: r.predictor, hidden=True),
     Column("target", "target", lambda r: r.target.title),
     Column("family", "family", lambda r: FAMILIES[r.family]),
     Column("time_ms", "time (ms)", lambda r: r.prediction.time_ms, numeric=True),
@@ -53,8 +56,8 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "percent_to_baseline",
         "diff. (%)",
-        lambda r: 100 * (r.ratio - 1),
-        lambda r: percent(100 * (r.ratio - 1), signed=True),
+        lambda r: r.percent,
+        lambda r: percent(r.percent, signed=True),
         "Difference to the baseline's time",
         numeric=True,
     ),
@@ -73,7 +76,7 @@ class PredictionTable(TableView):
 
     def __init__(self, context: AppContext) -> None:
         self.result: CompareResult | None = None
-        super().__init__(context, "Predictions", COLUMNS, lambda row: row.name, self._constants_now)
+        super().__init__(context, "Predictions", COLUMNS, lambda row: row.predictor, self._constants_now)
         self.selectionModel().currentRowChanged.connect(lambda *_: self._focus())
 
     def _constants_now(self) -> dict[str, Cell]:
@@ -89,15 +92,15 @@ class PredictionTable(TableView):
     def _focus(self) -> None:
         rows = self.selected_rows()
         if rows:
-            self.context.state.set_focus(rows[-1].name)
+            self.context.state.set_focus(rows[-1].predictor)
 
     def make_menu(self) -> QMenu:
         menu = super().make_menu()
         rows = self.selected_rows()
         if rows:
             menu.addSeparator()
-            menu.addAction("Use as baseline", lambda: self.context.state.set_baseline(rows[-1].name))
-            menu.addAction("Remove from the comparison", lambda: self._remove({row.name for row in rows}))
+            menu.addAction("Use as baseline", lambda: self.context.state.set_baseline(rows[-1].predictor))
+            menu.addAction("Remove from the comparison", lambda: self._remove({row.predictor for row in rows}))
         return menu
 
     def _remove(self, names: set[str]) -> None:

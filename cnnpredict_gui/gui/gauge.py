@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
@@ -12,12 +13,15 @@ from cnnpredict_gui import __version__
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
-from cnnpredict_gui.gui.compare_data import CompareRow
+from cnnpredict_gui.gui.compare_data import is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_menu
 from cnnpredict_gui.gui.format import interval, sig3
 from cnnpredict_gui.gui.theme import GRID, Theme
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.studies.comparison import ComparisonRow
 
 #: The dial runs from lower left over the top to lower right (degrees, counter-clockwise from three o'clock).
 _START, _SPAN = 210.0, 240.0
@@ -29,7 +33,7 @@ class Gauge(QWidget):
     def __init__(self, context: AppContext) -> None:
         super().__init__()
         self.context = context
-        self.row: CompareRow | None = None
+        self.row: ComparisonRow | None = None
         self.config: ConvConfig | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Time of the predictor in focus")
@@ -46,7 +50,7 @@ class Gauge(QWidget):
         """Still readable."""
         return QSize(200, 140)
 
-    def show_row(self, row: CompareRow | None, config: ConvConfig) -> None:
+    def show_row(self, row: ComparisonRow | None, config: ConvConfig) -> None:
         """Show this answer; None for the empty state."""
         self.row, self.config = row, config
         text = self.summary()
@@ -60,7 +64,7 @@ class Gauge(QWidget):
             return "No predictor in focus"
         row, answer = self.row, self.row.prediction
         name = f"{row.target.title}, {FAMILIES[row.family]}"
-        if not row.drawn:
+        if not is_time(answer):
             return f"{name}: {answer.verdict}"
         return (
             f"{name}: {sig3(answer.time_ms)} ms, 90 % interval {interval(answer.low_ms, answer.high_ms)} ms, {answer.verdict}"
@@ -68,7 +72,7 @@ class Gauge(QWidget):
 
     def decades(self) -> tuple[int, int]:
         """Powers of ten at the ends of the scale."""
-        if self.row is None or not self.row.drawn:
+        if self.row is None or not is_time(self.row.prediction):
             return -2, 2
         answer = self.row.prediction
         low, high = math.floor(math.log10(answer.low_ms)), math.ceil(math.log10(answer.high_ms))
@@ -108,7 +112,7 @@ class Gauge(QWidget):
         painter.drawText(
             foot, Qt.AlignmentFlag.AlignCenter, metrics.elidedText(answer.verdict, Qt.TextElideMode.ElideRight, foot.width())
         )
-        if self.row.drawn:
+        if is_time(answer):
             self._paint_dial(painter, QRectF(area.left(), head.bottom(), area.width(), foot.top() - head.bottom()), theme)
 
     def _paint_dial(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
@@ -175,7 +179,7 @@ class Gauge(QWidget):
 
     def export_name(self) -> str:
         """Name of the picture."""
-        return f"gauge-{self.row.name}" if self.row else "gauge"
+        return f"gauge-{self.row.predictor}" if self.row else "gauge"
 
     def export_size(self) -> QSizeF:
         """As on screen."""
@@ -192,7 +196,7 @@ class Gauge(QWidget):
         answer, target = self.row.prediction, self.row.target
         columns = ("predictor", "target", "time_kind", "time_ms", "low_90_ms", "high_90_ms", "verdict")
         cells: tuple[Cell, ...] = (
-            self.row.name,
+            self.row.predictor,
             target.name,
             target.time_kind,
             answer.time_ms,

@@ -164,8 +164,7 @@ class PredictorTree(QWidget):
         self.tree.clear()
         self._items = {}
         tops: dict[str, QTreeWidgetItem] = {}
-        chosen_targets = {leaf.target.name for leaf in self.shown if leaf.name in self._state.selection}
-        first = next((leaf.target.name for leaf in self.shown if leaf.name in self._state.selection), "")
+        first = next((leaf.target.name for leaf in self.shown if leaf.name == self._state.focus), "")
         for leaf in self.shown:
             if leaf.target.name not in tops:
                 top = tops[leaf.target.name] = QTreeWidgetItem(
@@ -178,7 +177,9 @@ class PredictorTree(QWidget):
                 top.setForeground(1, QColor(self._context.theme.current.muted))
             self._items[leaf.name] = QTreeWidgetItem(tops[leaf.target.name])
         for name, top in tops.items():
-            top.setExpanded(name in unfolded or (not unfolded and name == first and name in chosen_targets))
+            top.setExpanded(name in unfolded or (not unfolded and name == first))
+            if top.isExpanded() and not unfolded:
+                self.tree.scrollToItem(top, QTreeWidget.ScrollHint.PositionAtTop)
         self._filling = False
 
     def _dress(self, item: QTreeWidgetItem, leaf: Leaf) -> None:

@@ -70,7 +70,12 @@ class Startup(QObject):
         self._waiting_turn = False
         if self._pieces and self._pieces[0][0] in self._reached:
             _, piece = self._pieces.pop(0)
-            piece()
+            try:
+                piece()
+            except Exception as error:
+                self._pieces.clear()
+                self.broke.emit(error)
+                return
             if self._pieces:
                 self._next_turn()
             else:

@@ -46,9 +46,9 @@ class TestCompareContract(WidgetContract):
 
 
 def test_shows_what_the_predictors_say(view: CompareView, context: AppContext) -> None:
-    assert view.result is not None and [row.name for row in view.result.rows] == sorted(L40S)
+    assert view.result is not None and [row.predictor for row in view.result.rows] == sorted(L40S)
     for row in view.result.rows:
-        assert row.prediction == context.models.predictors[row.name].predict_one(context.state.config)
+        assert row.prediction == context.models.predictors[row.predictor].predict_one(context.state.config)
     assert sorted(bar.key for panel in view.times.panels for bar in panel.bars) == sorted(L40S)
 
 
@@ -65,7 +65,7 @@ def test_table_ratios_and_throughput(qtbot: QtBot, view: CompareView, context: A
     context.state.set_config(context.state.config.model_copy(update={"batch_size": 1}))
     context.state.select([*context.state.selection, "consensus_prediction-training-cpu"])
     wait(qtbot, view)
-    rows = {row.name: row for row in view.table.shown_rows()}
+    rows = {row.predictor: row for row in view.table.shown_rows()}
     base = rows[BASE].prediction.time_ms
     assert rows[BASE].ratio == 1.0
     assert rows[L40S[0]].ratio == pytest.approx(rows[L40S[0]].prediction.time_ms / base)
@@ -107,7 +107,7 @@ def test_refused_ones_are_listed_but_not_drawn(qtbot: QtBot, view: CompareView, 
 
 
 def test_linear_and_logarithmic(qtbot: QtBot, view: CompareView) -> None:
-    plot = view.times.plots[0]
+    plot = view.times.lanes[0].box
     log_range = plot.viewRange()[0]
     qtbot.mouseClick(view.times.log_switch, Qt.MouseButton.LeftButton)
     linear_range = plot.viewRange()[0]
@@ -118,15 +118,15 @@ def test_linear_and_logarithmic(qtbot: QtBot, view: CompareView) -> None:
 
 def test_clicking_a_bar_puts_it_in_focus(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
     chart = view.times
-    item = chart.items[0]
+    item = chart.lanes[0].item
     number = next(i for i, bar in enumerate(item.bars) if bar.key == L40S[1])
-    box = chart.plots[0].getViewBox()
+    box = chart.lanes[0].box
     scene = box.mapViewToScene(type(box.viewRect().center())(item._bounds.center().x(), item.places[number]))
     point = chart.graphics.mapFromScene(scene)
     qtbot.mouseClick(chart.graphics.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
     assert context.state.focus == L40S[1]
     wait(qtbot, view)
-    assert view.gauge.row is not None and view.gauge.row.name == L40S[1] and "XGBoost" in view.gauge.summary()
+    assert view.gauge.row is not None and view.gauge.row.predictor == L40S[1] and "XGBoost" in view.gauge.summary()
 
 
 def test_algorithms_are_compared_and_the_fastest_marked(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
@@ -155,16 +155,16 @@ def test_pinned_layers_side_by_side(qtbot: QtBot, view: CompareView, context: Ap
     context.state.pin()
     view.bottom.setCurrentIndex(1)
     wait(qtbot, view)
-    assert view.result is not None and list(view.result.pinned) == ["A", "B"]
+    assert view.result is not None and list(view.result.comparison.configs) == ["now", "A", "B"]
     predictor = context.models.predictors[L40S[0]]
-    assert view.result.pinned["A"][L40S[0]] == predictor.predict_one(context.state.pinned[0].config)
+    assert view.result.comparison.row(L40S[0], "A").prediction == predictor.predict_one(context.state.pinned[0].config)
     marks = [bar.mark for bar in view.pinned.panels[0].bars if bar.key == L40S[0]]
     assert marks == ["A", "B", "now"]
     view.pin_table.selectRow(0)
     assert {"Make A the current layer", "Unpin A"} <= {action.text() for action in view.pin_table.make_menu().actions()}
     view._unpin()
     wait(qtbot, view)
-    assert list(view.result.pinned) == ["B"]
+    assert list(view.result.comparison.configs) == ["now", "B"]
 
 
 def test_no_predictor_is_an_empty_state(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
