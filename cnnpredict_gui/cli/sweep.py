@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.cli import usage
+from cnnpredict_gui.core.config import PAIR_FIELDS
 from cnnpredict_gui.core.errors import ConfigError
 from cnnpredict_gui.core.format import interval, sig3
 from cnnpredict_gui.core.prediction import Status
@@ -84,14 +85,12 @@ def _fill_in(options: argparse.Namespace, name: str, value: int) -> None:
     """A varied parameter need not be given: its first value stands for it."""
     from cnnpredict_gui.studies.sweep import VARIABLES
 
-    if options.config is None:
-        given = [field for field in VARIABLES[name] if getattr(options, field) is not None]
-        if name in options and getattr(options, name) is None and not given:
-            setattr(options, name, str(value))
-        elif name not in options:
-            for field in VARIABLES[name]:
-                if getattr(options, field) is None:
-                    setattr(options, field, str(value))
+    if options.config is not None:
+        return
+    for field in VARIABLES[name]:
+        shorthands = [short for short, stem in PAIR_FIELDS.items() if field.startswith(f"{stem}_")]
+        if all(getattr(options, given) is None for given in (field, *shorthands)):
+            setattr(options, field, str(value))
 
 
 def _points(result: SweepResult, predictor: Predictor) -> list[dict[str, Any]]:

@@ -163,7 +163,8 @@ def _integer_columns(raw: Mapping[str, Any], length: int) -> dict[str, Floats]:
         values, absent = given.get(name, nothing)
         if name.startswith("padding"):
             axis = name.removeprefix("padding_")
-            default = numbers[f"dilation_{axis}"] * (numbers[f"kernel_{axis}"] - 1) // 2
+            with np.errstate(invalid="ignore"):
+                default = numbers[f"dilation_{axis}"] * (numbers[f"kernel_{axis}"] - 1) // 2
         else:
             default = np.full(length, np.nan if name in REQUIRED_FIELDS else 1.0)
         numbers[name] = np.where(absent, default, values)

@@ -13,7 +13,18 @@ import pytest
 from cnnpredict_gui.cli.main import main
 from cnnpredict_gui.infra import paths
 
-LAYER = "--input-channels 64 --input-height 56 --input-width 56 --output-channels 64 --kernel-size 3".split()
+LAYER = [
+    "--input-channels",
+    "64",
+    "--input-height",
+    "56",
+    "--input-width",
+    "56",
+    "--output-channels",
+    "64",
+    "--kernel-size",
+    "3",
+]
 
 
 @dataclass(frozen=True)

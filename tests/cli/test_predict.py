@@ -56,15 +56,26 @@ def test_layer_from_a_file_with_an_option_over_it(run: Run, tmp_path: Path) -> N
     file = tmp_path / "layer.json"
     file.write_text(
         json.dumps(
-            {"input_channels": 64, "input_height": 56, "input_width": 56, "output_channels": 64, "kernel_height": 1, "kernel_width": 1}
+            {
+                "input_channels": 64,
+                "input_height": 56,
+                "input_width": 56,
+                "output_channels": 64,
+                "kernel_height": 1,
+                "kernel_width": 1,
+            }
         )
     )
     answer = run("predict", "--model", XGB, "--config", file, "--kernel-size", 3, "--json").json
-    assert answer == run("predict", "--model", XGB, *LAYER, "--json").json | {"prediction_timestamp": answer["prediction_timestamp"]}
+    assert answer == run("predict", "--model", XGB, *LAYER, "--json").json | {
+        "prediction_timestamp": answer["prediction_timestamp"]
+    }
 
 
 def test_layer_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = '{"input_channels": 3, "input_height": 224, "input_width": 224, "output_channels": 64, "kernel_size": 7, "stride": 2}'
+    text = (
+        '{"input_channels": 3, "input_height": 224, "input_width": 224, "output_channels": 64, "kernel_size": 7, "stride": 2}'
+    )
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     config = run("predict", "--model", XGB, "--config", "-", "--json").json["config"]
     assert (config["kernel_height"], config["stride_width"], config["padding_height"]) == (7, 2, 3)
@@ -81,7 +92,9 @@ def test_refusal_is_no_success(run: Run) -> None:
     assert result.json["status"] == "refused"
     assert result.json["execution_time_ms"] is None
     assert "int8" in result.json["verdict"]
-    run("predict", "--target", "cpu", *LAYER, "--algorithm", "winograd").assert_error("algorithm winograd is unknown to this target")
+    run("predict", "--target", "cpu", *LAYER, "--algorithm", "winograd").assert_error(
+        "algorithm winograd is unknown to this target"
+    )
 
 
 def test_some_refusals_among_answers_are_a_success(run: Run) -> None:
@@ -106,7 +119,9 @@ def test_a_broken_model_is_told_and_stops_no_other(run: Run, tmp_path: Path) -> 
     assert result.code == 0
     assert [answer["model_type"] for answer in result.json] == ["rf"]
     assert "left out xgb_prediction-training-broken" in result.err
-    run("predict", "--model", "xgb_prediction-training-broken", *LAYER, "--models-dir", tmp_path / "more").assert_error("sha256")
+    run("predict", "--model", "xgb_prediction-training-broken", *LAYER, "--models-dir", tmp_path / "more").assert_error(
+        "sha256"
+    )
 
 
 @pytest.mark.parametrize(

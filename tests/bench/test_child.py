@@ -1,0 +1,86 @@
+"""Work in child processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from cnnpredict_gui.bench.child import Message, run_in_child
+from cnnpredict_gui.bench.predictor_latency import measure_latency, sample_layers
+from cnnpredict_gui.core.errors import CancelledByUserError, ConfigError, ModelFileError, WorkerError
+from tests.artefacts import make_card
+
+
+def add(request: Message, send: Callable[[Message], None]) -> Message:
+    send({"done": 1})
+    return {"sum": request["a"] + request["b"], "process": os.getpid()}
+
+
+def fail(request: Message, send: Callable[[Message], None]) -> Message:
+    if request["known"]:
+        raise ModelFileError("it is broken", "mend it")
+    raise ZeroDivisionError("oops")
+
+
+def die(request: Message, send: Callable[[Message], None]) -> Message:
+    os._exit(3)
+
+
+def sleep_long(request: Message, send: Callable[[Message], None]) -> Message:
+    send({})
+    sleep(600)
+    return {}
+
+
+def test_result_and_messages() -> None:
+    messages: list[Message] = []
+    result = run_in_child(f"{__name__}:add", {"a": 2, "b": 3}, messages.append)
+    assert result["sum"] == 5
+    assert result["process"] != os.getpid()
+    assert messages == [{"done": 1}]
+
+
+def test_errors_arrive_with_their_hint() -> None:
+    with pytest.raises(WorkerError, match=r"it is broken \(mend it\)"):
+        run_in_child(f"{__name__}:fail", {"known": True})
+    with pytest.raises(WorkerError, match="ZeroDivisionError: oops"):
+        run_in_child(f"{__name__}:fail", {"known": False})
+    with pytest.raises(WorkerError, match="exit code 3"):
+        run_in_child(f"{__name__}:die", {})
+
+
+def test_cancel_and_timeout_end_the_process() -> None:
+    started: list[Message] = []
+    begin = monotonic()
+    with pytest.raises(CancelledByUserError):
+        run_in_child(f"{__name__}:sleep_long", {}, started.append, cancelled=lambda: bool(started))
+    with pytest.raises(WorkerError, match="longer than 0 s"):
+        run_in_child(f"{__name__}:sleep_long", {}, timeout=0.2)
+    assert monotonic() - begin < 100
+
+
+@pytest.mark.parametrize(("iterations", "rows"), [(0, 1), (1, 0), (1, 10**9)])
+def test_latency_refuses_absurd_sizes(tmp_path: Path, iterations: int, rows: int) -> None:
+    with pytest.raises(ConfigError, match="outside 1 to"):
+        measure_latency("any", [tmp_path], iterations, rows)
+
+
+def test_latency_of_a_model_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match="no predictor 'any'"):
+        measure_latency("any", [tmp_path])
+
+
+def test_sample_layers_lie_in_the_ranges_of_the_card() -> None:
+    card = make_card("xgb", "prediction-training-gpul40s", "gpul40s")
+    table = sample_layers(card, 500)
+    assert len(table) == 500
+    assert set(table.columns["batch_size"].tolist()) == {1}
+    assert set(table.columns["kernel_height"].tolist()) <= {1, 3, 7}
+    assert table.columns["input_channels"].min() >= 1
+    assert table.columns["input_channels"].max() <= 2048
+    assert len(set(table.columns["input_channels"].tolist())) > 100
+    assert (sample_layers(card, 500).columns["input_height"] == table.columns["input_height"]).all()

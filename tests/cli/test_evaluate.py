@@ -1,0 +1,113 @@
+"""``cnnpredict evaluate`` and ``benchmark``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cnnpredict_gui.core.table import ConfigTable
+from cnnpredict_gui.serving.library import ModelLibrary
+from tests.cli.conftest import Run
+
+SIZES = [7, 14, 28, 56, 112]
+KEYS = ["n", "mape", "median_ape", "within_10", "within_20", "rmse", "r2_log", "coverage_90", "interval_width"]
+
+
+@pytest.fixture
+def measured(models_folder: Path, tmp_path: Path) -> Path:
+    """Times 5 % above what the xgb predictor of gpul40s says; rows of an unknown target and a wrong time among them."""
+    layer = {"input_channels": 64, "output_channels": 64, "kernel_height": 3, "kernel_width": 3}
+    columns: dict[str, list[object]] = {name: [value] * 5 for name, value in layer.items()}
+    columns |= {"input_height": list(SIZES), "input_width": list(SIZES)}
+    table = ConfigTable.from_columns(columns)[0]
+    times = ModelLibrary([models_folder]).get("xgb_prediction-training-gpul40s").predict(table).time_ms * 1.05
+    rows = pa.table(columns | {"target": ["gpul40s"] * 5, "time_kind": ["call_with_host_copies"] * 5, "time_ms": times})
+    other = rows.slice(0, 2).set_column(6, "target", pa.array(["gpuunknown"] * 2))
+    kernel = rows.slice(0, 1).set_column(7, "time_kind", pa.array(["kernel"]))
+    wrong = rows.slice(0, 1).set_column(8, "time_ms", pa.array([-1.0]))
+    path = tmp_path / "measured.parquet"
+    pq.write_table(pa.concat_tables([rows, other, kernel, wrong]), path)
+    return path
+
+
+def test_metrics_per_target_and_family(run: Run, measured: Path) -> None:
+    result = run("evaluate", measured, "--json")
+    assert result.code == 0
+    entries = {entry["family"]: entry for entry in result.json}
+    assert set(entries) == {"nn", "xgb", "rf", "lasso", "consensus"}
+    xgb = entries["xgb"]
+    assert xgb["target"] == "gpul40s"
+    assert all(key in xgb for key in KEYS)
+    assert xgb["n"] == 5
+    assert xgb["mape"] == pytest.approx(100 * 0.05 / 1.05, rel=1e-4)
+    assert (xgb["within_10"], xgb["coverage_90"]) == (100, 100)
+
+
+def test_rows_that_cannot_be_judged_are_told(run: Run, measured: Path) -> None:
+    lines = run("evaluate", measured, "--json").err
+    assert "2 rows not judged: there is no predictor for gpuunknown" in lines
+    assert "1 rows not judged: their time kind is not call_with_host_copies" in lines
+    assert "1 rows not judged: time_ms is not a positive number" in lines
+
+
+def test_choice_of_target_and_family(run: Run, measured: Path) -> None:
+    result = run("evaluate", measured, "--target", "gpul40s", "--family", "rf", "--json").json
+    assert [entry["family"] for entry in result] == ["rf"]
+    run("evaluate", measured, "--target", "gpul40").assert_error("did you mean gpul40s?")
+    run("evaluate", measured, "--family", "rff").assert_error("did you mean rf?")
+
+
+def test_text(run: Run, measured: Path) -> None:
+    out = run("evaluate", measured).out
+    assert "MAPE" in out
+    assert "call_with_host_copies" in out
+
+
+def test_a_csv_without_target_needs_the_option(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "measured.csv"
+    path.write_text(
+        "input_channels,input_height,input_width,output_channels,kernel_size,time_ms\n64,56,56,64,3,1.5\n64,28,28,64,3,x\n"
+    )
+    run("evaluate", path).assert_error("no column target")
+    result = run("evaluate", path, "--target", "cpu", "--json")
+    assert [entry["n"] for entry in result.json] == [1] * 5
+    assert result.json[0]["r2_log"] is None
+
+
+def test_files_that_cannot_be_judged(run: Run, tmp_path: Path) -> None:
+    run("evaluate", tmp_path / "none.parquet").assert_error("does not exist")
+    path = tmp_path / "measured.csv"
+    path.write_text("input_channels,input_height,input_width,output_channels,kernel_size,target\n64,56,56,64,3,cpu\n")
+    run("evaluate", path).assert_error("no column time_ms")
+    path.write_text(
+        "input_channels,input_height,input_width,output_channels,kernel_size,target,time_ms\n64,56,56,64,3,gpuz,1\n"
+    )
+    run("evaluate", path).assert_error("no row of measured.csv can be judged")
+
+
+def test_benchmark_in_a_child_process(run: Run) -> None:
+    result = run("benchmark", "xgb_prediction-training-cpu", "--iterations", 20, "--rows", 3, "--json")
+    assert result.code == 0
+    answer = result.json
+    assert (answer["model_name"], answer["rows"], answer["iterations"]) == ("xgb_prediction-training-cpu", 3, 20)
+    assert 0 < answer["min_ms"] <= answer["p50_ms"] <= answer["p95_ms"] <= answer["p99_ms"] <= answer["max_ms"]
+    assert answer["throughput_per_s"] == pytest.approx(3e3 / answer["mean_ms"])
+    assert answer["load_ms"] > 0
+    assert answer["rss_mb"] > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["xgb_prediction-training-cpuu"], "did you mean xgb_prediction-training-cpu?"),
+        (["xgb_prediction-training-cpu", "--rows", "0"], "rows is 0"),
+        (["xgb_prediction-training-cpu", "--iterations", "-5"], "iterations is -5"),
+        (["xgb_prediction-training-cpu", "--iterations", "many"], "not a whole number"),
+        ([], "NAME"),
+    ],
+)
+def test_bad_benchmarks(run: Run, arguments: list[str], fragment: str) -> None:
+    run("benchmark", *arguments).assert_error(fragment)
