@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OpenDimension, OpenShapeError
 from cnnpredict_gui.studies.layers import NetworkLayer
 from cnnpredict_gui.studies.onnx_layers import Graph, TensorInfo, graph_layers
+from cnnpredict_gui.studies.onnx_shapes import infer_shapes
 
 if TYPE_CHECKING:
     import onnx
@@ -138,11 +139,10 @@ def _open_dimensions(value: Any, given: Mapping[str, int]) -> list[OpenDimension
 
 
 def _with_shapes(model: onnx.ModelProto, weights: dict[str, TensorInfo]) -> Graph:
-    from onnx import shape_inference
-
-    graph = shape_inference.infer_shapes(model, check_type=False, strict_mode=False, data_prop=True).graph
+    graph = infer_shapes(model).graph
     tensors = {value.name: _info(value) for value in (*graph.value_info, *graph.input, *graph.output)}
-    return Graph(list(graph.node), tensors | weights, weights)
+    computed = {tensor.name: TensorInfo(tuple(tensor.dims), tensor.data_type) for tensor in graph.initializer}
+    return Graph(list(model.graph.node), tensors | computed | weights, weights)
 
 
 def _info(value: Any) -> TensorInfo:

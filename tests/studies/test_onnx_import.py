@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -217,6 +218,54 @@ def test_kinds_of_other_operators(tmp_path: Path) -> None:
     linear = next(layer for layer in layers if layer.kind == "linear")
     assert (linear.output_shape, linear.macs, linear.parameters) == ((1, 10), 36_000, 36_000)
     assert "vendor.example.Special" in layers[-1].reason
+
+
+def shuffle_nodes(end: str) -> list[onnx.NodeProto]:
+    """A channel shuffle of ``x`` as older exporters write it, with sizes computed from the input."""
+
+    def constant(name: str, value: Any) -> onnx.NodeProto:
+        return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(numpy.array(value)))
+
+    return [
+        constant("zero", [0]),
+        constant("one", 1),
+        constant("two", [2]),
+        constant("three", [3]),
+        constant("rest", [-1]),
+        helper.make_node("Shape", ["x"], ["s"]),
+        helper.make_node("Gather", ["s", "one"], ["channels"]),
+        helper.make_node("Unsqueeze", ["channels", "zero"], ["channels1"]),
+        helper.make_node("Div", ["channels1", "two"], ["half"]),
+        helper.make_node("Gather", ["s", "two"], ["height"]),
+        helper.make_node("Gather", ["s", "three"], ["width"]),
+        helper.make_node("Gather", ["s", "zero"], ["batch"]),
+        helper.make_node("Concat", ["batch", "two", "half", "height", "width"], ["split"], axis=0),
+        helper.make_node("Reshape", ["x", "split"], ["five"]),
+        helper.make_node("Transpose", ["five"], ["turned"], perm=[0, 2, 1, 3, 4]),
+        helper.make_node("Concat", ["batch", "rest", "height", "width"], ["back"], axis=0),
+        helper.make_node("Reshape", ["turned", "back"], [end]),
+    ]
+
+
+def test_sizes_computed_by_division_are_followed(tmp_path: Path) -> None:
+    nodes = [*shuffle_nodes("t"), helper.make_node("Conv", ["t", "w"], ["y"])]
+    path = write(tmp_path / "a.onnx", nodes, [weight("w", (4, 8, 3, 3))], ("N", 8, 30, 40))
+    layers = import_onnx(path, {"N": 3})
+    expected = {"batch_size": 3, "input_channels": 8, "input_height": 30, "input_width": 40, "output_channels": 4}
+    assert layers[-1].config == _config(**expected, kernel_size=3, padding=0)
+    kinds = Counter(layer.kind for layer in layers)
+    assert kinds == Counter({"shape arithmetic": 9, "reshape": 3, "conv": 1})
+
+
+def test_sizes_that_depend_on_data_stay_unknown(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("NonZero", ["x"], ["found"]),
+        helper.make_node("Shape", ["found"], ["s"]),
+        helper.make_node("Expand", ["x", "s"], ["t"]),
+        helper.make_node("Conv", ["t", "w"], ["y"]),
+    ]
+    layer = import_onnx(write(tmp_path / "a.onnx", nodes, [weight("w", (4, 8, 3, 3))]))[-1]
+    assert (layer.kind, layer.config) == ("conv", None)
 
 
 def test_a_convolution_after_an_unknown_operator_says_so(tmp_path: Path) -> None:
