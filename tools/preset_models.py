@@ -25,7 +25,10 @@ LICENCES = {"torchvision": "BSD-3-Clause", "timm": "Apache-2.0", "paper": "own d
 
 @dataclass(frozen=True)
 class Entry:
-    """One preset: its name in the product, where its definition is and what it was made for."""
+    """One preset: its name in the product, where its definition is and what it was made for.
+
+    ``definition`` is the network's name in the library, where it differs.
+    """
 
     name: str
     title: str
@@ -34,6 +37,7 @@ class Entry:
     resolution: int = 224
     input_channels: int = 3
     task: str = "classification"
+    definition: str = ""
 
 
 class UNet(nn.Module):
@@ -105,7 +109,7 @@ def _from_timm(entry: Entry) -> nn.Module:
     import timm
 
     _check_version("timm", timm.__version__, TIMM_VERSION)
-    model: nn.Module = timm.create_model(entry.name, pretrained=False)
+    model: nn.Module = timm.create_model(entry.definition or entry.name, pretrained=False)
     return model
 
 
@@ -158,7 +162,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("densenet169", "DenseNet-169", "torchvision", _DENSE),
     Entry("squeezenet1_0", "SqueezeNet 1.0", "torchvision", _SQUEEZE),
     Entry("squeezenet1_1", "SqueezeNet 1.1", "torchvision", _SQUEEZE),
-    Entry("mobilenetv1_100", "MobileNet V1", "timm", "Howard et al. 2017, arXiv:1704.04861"),
+    Entry("mobilenet_v1", "MobileNet V1", "timm", "Howard et al. 2017, arXiv:1704.04861", definition="mobilenetv1_100"),
     Entry("mobilenet_v2", "MobileNet V2", "torchvision", "Sandler et al. 2018, arXiv:1801.04381"),
     Entry("mobilenet_v3_large", "MobileNet V3 large", "torchvision", _MOBILE3),
     Entry("mobilenet_v3_small", "MobileNet V3 small", "torchvision", _MOBILE3),

@@ -96,7 +96,7 @@ def test_published_figures_of_yolo_backbones(
 
 def test_mobilenet_v1_against_its_paper() -> None:
     """Howard et al. 2017, table 4: 569 million mult-adds, 4.2 million parameters."""
-    found = totals(preset("mobilenetv1_100").layers(224))
+    found = totals(preset("mobilenet_v1").layers(224))
     assert (round(found.macs / 1e6), round(found.parameters / 1e6, 1)) == (569, 4.2)
 
 
