@@ -12,16 +12,13 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import import_module
-from importlib.util import find_spec
 from typing import NoReturn, Protocol
 
 from cnnpredict_gui import __version__
+from cnnpredict_gui.cli import batch, benchmark, collect, doctor, evaluate, models, network, predict, sweep, train
 from cnnpredict_gui.cli.usage import UsageError
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
 
-#: Names of the commands and of their modules beside this one, in the order of the help.
-COMMANDS = ("predict", "sweep", "network", "batch", "models", "evaluate", "benchmark", "train", "collect", "doctor")
 SUCCESS, FAILURE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 logger = logging.getLogger(__name__)
@@ -32,6 +29,21 @@ class Command(Protocol):
 
     def add_parser(self, subparsers: argparse._SubParsersAction[Parser]) -> None:
         """Describe the command and its options; the parser's default ``run`` is the function to call."""
+
+
+#: In the order of the help.
+COMMANDS: dict[str, Command] = {
+    "predict": predict,
+    "sweep": sweep,
+    "network": network,
+    "batch": batch,
+    "models": models,
+    "evaluate": evaluate,
+    "benchmark": benchmark,
+    "train": train,
+    "collect": collect,
+    "doctor": doctor,
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -69,10 +81,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"cnnpredict {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
-    for name in COMMANDS:
-        if find_spec(f"cnnpredict_gui.cli.{name}") is None:
-            continue
-        command: Command = import_module(f"cnnpredict_gui.cli.{name}")
+    for command in COMMANDS.values():
         command.add_parser(subparsers)
     return parser
 
