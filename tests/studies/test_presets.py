@@ -111,7 +111,10 @@ def test_unet_against_its_paper() -> None:
 
 
 def test_padded_unet_keeps_the_size() -> None:
-    assert preset("unet_padded").layers(256, 2)[-1].output_shape == (2, 2, 256, 256)
+    """The published network with padding and two more input channels, each seen by 64 kernels of 3 x 3."""
+    layers = preset("unet_padded").layers(256, 2)
+    assert layers[-1].output_shape == (2, 2, 256, 256)
+    assert totals(layers).parameters == 31_030_658 + 2 * 64 * 9
 
 
 @pytest.mark.parametrize("name", ALL)
