@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import Actions
 from cnnpredict_gui.gui.models import ModelHub
+from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.theme import ThemeManager
 from cnnpredict_gui.gui.workers import LatestWins, TaskRunner
@@ -32,8 +33,11 @@ class AppContext:
     actions: Actions
     report: Callable[[CnnPredictError], None] = field(default=_ignore)
     say: Callable[[str], None] = field(default=lambda text: None)
+    preferences: Preferences = field(default_factory=Preferences)
     #: Bring a view to the front by its name.
     show_view: Callable[[str], None] = field(default=lambda name: None)
+    #: Show a page of the help by its name (empty: that of the view in front).
+    show_help: Callable[[str], None] = field(default=lambda page: None)
 
     def shutdown(self) -> None:
         """Stop every thread and wait for it."""

@@ -1,0 +1,75 @@
+"""Reports of what went wrong unexpectedly: a text file each in the log folder, never sent anywhere."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import traceback
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from cnnpredict_gui.core.errors import OutputError
+from cnnpredict_gui.infra.files import atomic_text
+from cnnpredict_gui.infra.logs import log_file
+from cnnpredict_gui.infra.paths import log_dir
+from cnnpredict_gui.infra.versions import versions
+
+#: Reports kept; older ones are removed.
+KEPT = 20
+_LOG_BYTES = 8_000
+_fault_file: list[TextIO] = []
+logger = logging.getLogger(__name__)
+
+
+def write_crash_report(error: BaseException, where: str = "") -> Path | None:
+    """Write traceback, versions and the end of the log to ``crash-<time>.txt``; None if that is impossible.
+
+    Args:
+        error: What was raised.
+        where: Thread or place, e.g. ``main thread``.
+    """
+    now = datetime.now().astimezone()
+    lines = [f"cnnpredict crash report, {now.isoformat(timespec='seconds')}", f"in: {where or 'unknown'}", ""]
+    lines += [f"{name}: {value}" for name, value in versions().items()]
+    lines += ["", "".join(traceback.format_exception(error)).rstrip(), "", "End of the log:", _end_of_log()]
+    path = log_dir() / f"crash-{now.strftime('%Y%m%d-%H%M%S-%f')}.txt"
+    try:
+        atomic_text(path, "\n".join(lines) + "\n")
+    except OutputError as failure:
+        logger.warning("no crash report: %s", failure)
+        return None
+    _remove_old()
+    return path
+
+
+def crash_reports() -> list[Path]:
+    """Reports that are there, newest first."""
+    return sorted(log_dir().glob("crash-*.txt"), reverse=True)
+
+
+def watch_for_faults() -> None:
+    """Write the Python stack to ``fault.log`` when the interpreter itself is killed (segmentation fault and the like)."""
+    try:
+        log_dir().mkdir(parents=True, exist_ok=True)
+        file = (log_dir() / "fault.log").open("w", encoding="utf-8")
+    except OSError as error:
+        logger.warning("faults are not recorded: %s", error)
+        return
+    faulthandler.enable(file)
+    _fault_file[:] = [file]
+
+
+def _end_of_log() -> str:
+    try:
+        with log_file().open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _LOG_BYTES))
+            return file.read().decode("utf-8", "replace").partition("\n")[2].rstrip()
+    except OSError as error:
+        return f"(the log cannot be read: {error})"
+
+
+def _remove_old() -> None:
+    for path in crash_reports()[KEPT:]:
+        path.unlink(missing_ok=True)
