@@ -36,7 +36,7 @@ test: lint  ## ruff, mypy, layers and all tests
 lint: $(STAMPS)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy cnnpredict_gui tests tools $(wildcard benchmarks/*.py) $(wildcard packaging/*.py)
 	$(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache
 
 format: $(STAMPS)/development  ## put the code into its form
