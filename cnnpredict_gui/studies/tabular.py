@@ -10,7 +10,6 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +27,7 @@ from cnnpredict_gui.core.table import REQUIRED_FIELDS
 PARAMETERS = (*CONFIG_FIELDS, *PAIR_FIELDS)
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 100
+_HEADER_READ = 65_536
 #: What others call the parameters; only suggested, never assumed.
 _ALIASES = {
     "batch_size": ("batch", "n", "bs"),
@@ -82,7 +82,8 @@ def open_table(path: Path) -> TablePreview:
     Raises:
         DataFileError: it is missing, empty, neither CSV nor Parquet, not UTF-8, or its header cannot be used.
     """
-    if _kind_of(path) == "parquet":
+    kind, separator = _kind_of(path), ","
+    if kind == "parquet":
         with _arrow_errors(path), pq.ParquetFile(path) as file:
             columns = _checked_names(path, file.schema_arrow.names)
             rows = file.metadata.num_rows
@@ -90,13 +91,10 @@ def open_table(path: Path) -> TablePreview:
         with _csv_rows(path) as (names, separator, _):
             columns = tuple(names)
         rows = max(0, _count_lines(path) - 1)
-        if rows == 0:
-            raise DataFileError(f"{path.name} has no rows below its header line", "add a line per configuration")
-        first = next(read_table(path, SAMPLE_ROWS))
-        return TablePreview(path, "csv", columns, _texts(first), rows, separator)
-    if rows == 0:
-        raise DataFileError(f"{path.name} has no rows", "choose a file with a row per configuration")
-    return TablePreview(path, "parquet", columns, _texts(next(read_table(path, SAMPLE_ROWS))), rows)
+    first = next(read_table(path, SAMPLE_ROWS), None)
+    if first is None:
+        raise DataFileError(f"{path.name} has no rows below its header", "give it a row per configuration")
+    return TablePreview(path, kind, columns, _texts(first), rows, separator)
 
 
 def read_table(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iterator[Piece]:
@@ -189,8 +187,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[list[str], str, Any]]:
     """Column names, separator and a ``csv.reader`` that stands behind the header."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            start = "".join(islice(file, 200))
-            header = next((line for line in start.splitlines() if line.strip()), "")
+            header = next((line for line in file.read(_HEADER_READ).splitlines() if line.strip()), "")
             separator = max(SEPARATORS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
             file.seek(0)
             reader = csv.reader(file, delimiter=separator)

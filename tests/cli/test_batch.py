@@ -80,6 +80,7 @@ def test_bad_mappings(run: Run, tmp_path: Path, mapping: str, fragment: str) -> 
         ("in.csv", b"", "is empty"),
         ("in.csv", b"\n\n  \n", "is empty"),
         ("in.csv", f"{HEADER}\n".encode(), "no rows below its header"),
+        ("in.csv", f"{HEADER}\n\n\n".encode(), "no rows below its header"),
         ("in.csv", f"{ROW}\n{ROW}\n".encode(), "has no header line"),
         ("in.csv", f"{HEADER}\n{ROW}\n64,56\n".encode(), "line 3 of in.csv has 2 cells, the header has 5"),
         ("in.csv", f"{HEADER}\n{ROW},9\n".encode(), "line 2 of in.csv has 6 cells, the header has 5"),
