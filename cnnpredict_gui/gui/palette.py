@@ -60,11 +60,11 @@ class _RowPainter(QStyledItemDelegate):
         super().paint(painter, option, index)
         hint = index.data(_HINT)
         if hint:
-            state, palette = option.state, option.palette  # type: ignore[attr-defined]
+            state, palette = option.state, option.palette
             chosen = bool(state & QStyle.StateFlag.State_Selected)
             role = QPalette.ColorRole.HighlightedText if chosen else QPalette.ColorRole.PlaceholderText
             painter.setPen(QColor(palette.color(role)))
-            area: QRect = option.rect  # type: ignore[attr-defined]
+            area: QRect = option.rect
             painter.drawText(area.adjusted(0, 0, -GRID, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, hint)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
