@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
 from cnnpredict_gui.gui.arguments import Arguments, parse
+from cnnpredict_gui.gui.garbage import GarbageCollector
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup
@@ -35,9 +36,12 @@ class Application(QObject):
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
         self.window.resize(*arguments.size)
-        self.window.restore_geometry(self.memory.get("window", {}))
+        self._remembered: dict[str, Any] = _mapping(self.memory.get("window"))
+        self.window.restore_geometry(self._remembered)
         self.window.closing.connect(self.remember)
+        self.garbage = GarbageCollector(self)
         self.startup = Startup(self)
+        self.startup.finished.connect(self.garbage.settle)
         self.startup.broke.connect(
             lambda error: self.window.report(CnnPredictError(f"the program is incomplete: {error}", "install it again"))
         )
@@ -45,10 +49,16 @@ class Application(QObject):
     def start(self) -> None:
         """Show the window, then fill it."""
         self.window.show()
-        self.startup.add("core", self._make_context)
-        self.startup.add("core", self._make_panels)
-        self.startup.add("serving", self._load_models)
-        self.startup.add("charts", self._make_views)
+        for stage, piece in (
+            ("core", self._make_context),
+            ("panels", self._make_parameter_panel),
+            ("panels", self._make_predictor_tree),
+            ("panels", self._make_bars),
+            ("charts", self._make_views),
+            ("serving", self._load_models),
+            ("serving", self._open_file),
+        ):
+            self.startup.add(stage, piece)
         QTimer.singleShot(0, self.startup.start)
 
     def _make_context(self) -> None:
@@ -70,29 +80,43 @@ class Application(QObject):
             except CnnPredictError as error:
                 context.say(str(error))
 
-    def _make_panels(self) -> None:
-        from cnnpredict_gui.gui.chrome import add_actions
+    def _make_parameter_panel(self) -> None:
         from cnnpredict_gui.gui.parameter_panel import ParameterPanel
+
+        self.panel = ParameterPanel(self.context)
+        self.window.parameter_dock.setWidget(self.panel)
+
+    def _make_predictor_tree(self) -> None:
         from cnnpredict_gui.gui.predictor_tree import PredictorTree
+
+        self.window.predictor_dock.setWidget(PredictorTree(self.context))
+
+    def _make_bars(self) -> None:
+        from cnnpredict_gui.gui.chrome import add_actions
         from cnnpredict_gui.gui.status_bar import StatusBar
 
         add_actions(self.window, self.context)
-        self.window.parameter_dock.setWidget(ParameterPanel(self.context))
-        self.window.predictor_dock.setWidget(PredictorTree(self.context))
-        if not self.memory.get("window"):
+        if not self._remembered:
             self.window.arrange_docks()
         StatusBar(self.window.statusBar(), self.context)
 
     def _load_models(self) -> None:
+        self.context.models.finished.connect(self._read_presets)
         self.context.models.load()
+
+    def _read_presets(self) -> None:
+        self.context.models.finished.disconnect(self._read_presets)
+        self.panel.architecture.reload()
 
     def _make_views(self) -> None:
         from cnnpredict_gui.gui.views import VIEWS
 
         self.window.add_views(VIEWS)
-        asked = self.arguments.view if self.arguments.screenshot else self.memory.get("window", {}).get("view", "")
+        asked = self.arguments.view if self.arguments.screenshot else self._remembered.get("view", "")
         known = [spec.name for spec in VIEWS]
         self.window.show_view(asked if asked in known else known[0])
+
+    def _open_file(self) -> None:
         if self.arguments.open:
             self.window.open_file(str(self.arguments.open))
 
@@ -101,6 +125,12 @@ class Application(QObject):
         self.window.bring_to_front()
         if path:
             self.window.open_file(path)
+
+    def dispose(self) -> None:
+        """Close the window and delete everything, the window first."""
+        self.window.close()
+        self.window.deleteLater()
+        self.deleteLater()
 
     def remember(self) -> None:
         """Keep window, colours and state for the next start."""
@@ -115,12 +145,16 @@ class Application(QObject):
             print(error, file=sys.stderr)
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _read_memory() -> dict[str, Any]:
     try:
         kept = json.loads((config_dir() / _MEMORY_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return _mapping(kept)
 
 
 def _make_qt(arguments: Arguments) -> QApplication:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -36,7 +37,7 @@ _FILTER = "Presets (*.json);;All files (*)"
 
 
 class ArchitectureBox(QWidget):
-    """Sets ``state.config`` to a layer of a network. The tables are read in the background."""
+    """Sets ``state.config`` to a layer of a network. :meth:`reload` reads the tables in the background."""
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
@@ -52,7 +53,6 @@ class ArchitectureBox(QWidget):
         self.message = QLabel()
         self._build()
         self._state.config_changed.connect(self._follow)
-        self.reload()
 
     def _build(self) -> None:
         for combo, name, hint in (
@@ -132,13 +132,11 @@ class ArchitectureBox(QWidget):
         self._own = {f"own:{one.name}": one for one in own}
         kept = then or self._state.views.get(_KEPT, {}).get("network", "")
         with QSignalBlocker(self.network):
-            self.network.clear()
-            for key, one in self._own.items():
-                self.network.addItem(f"{one.name} (own)", key)
+            rows = [(f"{one.name} (own)", key) for key, one in self._own.items()]
+            rows += [(preset.title, key) for key, preset in self._presets.items()]
+            _fill(self.network, rows)
             if own:
-                self.network.insertSeparator(self.network.count())
-            for key, preset in self._presets.items():
-                self.network.addItem(preset.title, key)
+                self.network.insertSeparator(len(own))
             self.network.setCurrentIndex(self.network.findData(kept) if kept else -1)
         for text in aside:
             self._context.say(text)
@@ -171,9 +169,7 @@ class ArchitectureBox(QWidget):
             self.message.show()
         self._layers = [layer for layer in layers if layer.config is not None]
         with QSignalBlocker(self.layer):
-            self.layer.clear()
-            for layer in self._layers:
-                self.layer.addItem(layer_text(layer))
+            _fill(self.layer, [(layer_text(layer), layer.name) for layer in self._layers])
         self._follow(self._state.config)
         self._state.views[_KEPT] = {"network": key or "", "resolution": self.resolution.value()}
 
@@ -288,6 +284,17 @@ class ArchitectureBox(QWidget):
             self._context.report(error)
             return
         self.reload(f"own:{made.name}" if made else chosen)
+
+
+def _fill(combo: QComboBox, rows: list[tuple[str, str]]) -> None:
+    """Replace the items of an editable combo box at once: one by one, its completer would sort again after each."""
+    model = QStandardItemModel(combo)
+    for text, data in rows:
+        item = QStandardItem(text)
+        item.setData(data, Qt.ItemDataRole.UserRole)
+        item.setToolTip(text)
+        model.appendRow(item)
+    combo.setModel(model)  # which deletes the one before, a child of the combo box like this one
 
 
 def layer_text(layer: NetworkLayer) -> str:

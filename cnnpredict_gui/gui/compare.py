@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
 
 CHANNEL = "compare"
+#: Time between redraws while models arrive; afterwards every change is answered at once.
+_LOADING_MS = 150
 
 
 class CompareView(View):
@@ -36,16 +39,12 @@ class CompareView(View):
         self.times = TimesChart(context)
         self.gauge = Gauge(context)
         self.algorithms = AlgorithmChart(context)
-        self.agreement = AgreementChart(context, self.state.set_focus)
         self.table = PredictionTable(context)
-        self.pinned = PinnedChart(context)
-        self.pin_table = PinnedTable(context)
         self.baseline = QComboBox()
         self.verdict = QLabel()
         self._build()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
         self._connect()
         self.refresh()
@@ -57,7 +56,7 @@ class CompareView(View):
         self.side.setDocumentMode(True)
         self.side.setAccessibleName("Details")
         self.side.addTab(self.algorithms, "Algorithms")
-        self.side.addTab(self.agreement, "Agreement")
+        self.side.addTab(_holder(), "Agreement")
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.gauge)
         right.addWidget(self.side)
@@ -71,7 +70,7 @@ class CompareView(View):
         self.bottom.setDocumentMode(True)
         self.bottom.setAccessibleName("Tables")
         self.bottom.addTab(self._table_page(), "Table")
-        self.bottom.addTab(self._pinned_page(), "Pinned layers")
+        self.bottom.addTab(_holder(), "Pinned layers")
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.addWidget(self.top)
         self.split.addWidget(self.bottom)
@@ -109,8 +108,9 @@ class CompareView(View):
         row.addWidget(export_button(self.table, lambda: self.context.theme.current, page, self.context.report))
         return _page(page, row, self.table)
 
-    def _pinned_page(self) -> QWidget:
+    def _pinned_page(self, chart: PinnedChart) -> QWidget:
         page = QWidget()
+        self.pin_table = PinnedTable(self.context)
         row = header_row()
         for text, tip, slot in (
             ("Pin layer", "Keep the current layer for comparison (Ctrl+D)", lambda: self.state.pin()),
@@ -126,7 +126,7 @@ class CompareView(View):
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setChildrenCollapsible(False)
         split.addWidget(self.pin_table)
-        split.addWidget(self.pinned)
+        split.addWidget(chart)
         split.setSizes([300, 560])
         split.setStretchFactor(1, 1)
         return _page(page, row, split)
@@ -156,13 +156,27 @@ class CompareView(View):
         if entry.name in self.state.selection:
             self._ask()
 
+    @cached_property
+    def agreement(self) -> AgreementChart:
+        """Made when its tab is first opened: that keeps the start short."""
+        chart = AgreementChart(self.context, self.state.set_focus)
+        _put(self.side.widget(1), chart)
+        return chart
+
+    @cached_property
+    def pinned(self) -> PinnedChart:
+        """Made, with the list beside it, when its tab is first opened."""
+        chart = PinnedChart(self.context)
+        _put(self.bottom.widget(1), self._pinned_page(chart))
+        return chart
+
     def _tab_chosen(self) -> None:
         self._show_tabs()
 
     def _ask(self) -> None:
         self._stale = True
         if not self._soon.isActive():
-            self._soon.start()
+            self._soon.start(_LOADING_MS if self.context.models.loading else 0)
 
     def activated(self) -> None:
         """Catch up with what changed while another view was in front."""
@@ -203,14 +217,16 @@ class CompareView(View):
         self.table.show_result(result)
         self._show_baselines(result)
         self._show_verdict(result)
-        self._show_tabs(hidden_too=not self.isVisible())
+        self._show_tabs()
 
-    def _show_tabs(self, hidden_too: bool = False) -> None:
-        """Draw the charts in the tabs that can be seen; hidden ones are drawn when their tab comes to the front."""
+    def _show_tabs(self) -> None:
+        """Draw the charts in the tabs that are open; the others are drawn when they are opened."""
         if self.result is not None:
-            for chart in (self.algorithms, self.agreement, self.pinned):
-                if hidden_too or chart.isVisible():
-                    chart.show_result(self.result)
+            self.algorithms.show_result(self.result)
+            if self.side.currentIndex() == 1:
+                self.agreement.show_result(self.result)
+            if self.bottom.currentIndex() == 1:
+                self.pinned.show_result(self.result)
 
     def _show_baselines(self, result: CompareResult) -> None:
         names = [row.predictor for row in result.rows]
@@ -262,6 +278,20 @@ class CompareView(View):
             sizes = data.get(key)
             if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes):
                 splitter.setSizes(sizes)
+
+
+def _holder() -> QWidget:
+    """An empty page that is filled later."""
+    page = QWidget()
+    layout = QVBoxLayout(page)
+    layout.setContentsMargins(0, 0, 0, 0)
+    return page
+
+
+def _put(page: QWidget | None, content: QWidget) -> None:
+    layout = page.layout() if page else None
+    if layout is not None:
+        layout.addWidget(content)
 
 
 def _page(page: QWidget, row: QHBoxLayout, body: QWidget) -> QWidget:

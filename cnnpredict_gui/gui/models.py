@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.workers import as_error
@@ -15,6 +15,10 @@ from cnnpredict_gui.gui.workers import as_error
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry, ModelLibrary
     from cnnpredict_gui.serving.predictor import Predictor
+
+
+#: Models that arrive within this time are told of together.
+_FLUSH_MS = 60
 
 
 class _Loader(QThread):
@@ -48,6 +52,8 @@ class ModelHub(QObject):
     scanned = Signal(object)
     #: ModelEntry (loaded or failed), how many are done, of how many
     arrived = Signal(object, int, int)
+    #: how many are done, of how many: once for several that arrived at about the same time
+    progressed = Signal(int, int)
     #: numbers of loaded and failed models
     finished = Signal(int, int)
     #: CnnPredictError: the library as a whole could not be read
@@ -61,6 +67,11 @@ class ModelHub(QObject):
         self._folders = folders
         self._thread: _Loader | None = None
         self._again = False
+        self._news: list[tuple[ModelEntry, int, int]] = []
+        self._flush = QTimer(self)
+        self._flush.setSingleShot(True)
+        self._flush.setInterval(_FLUSH_MS)
+        self._flush.timeout.connect(self._tell)
 
     @property
     def loading(self) -> bool:
@@ -99,10 +110,21 @@ class ModelHub(QObject):
 
     @Slot(object, int, int)
     def _on_arrived(self, entry: ModelEntry, done: int, total: int) -> None:
+        self._news.append((entry, done, total))
+        if not self._flush.isActive():
+            self._flush.start()
+
+    def _tell(self) -> None:
+        """Take over what the library has now, and tell of what arrived since the last time."""
+        self._flush.stop()
         if self.library is not None:
-            self.predictors = dict(self.library.predictors)
-            self.entries = list(self.library.entries)
-        self.arrived.emit(entry, done, total)
+            self.predictors = self.library.predictors
+            self.entries = self.library.entries
+        news, self._news = self._news, []
+        for entry, done, total in news:
+            self.arrived.emit(entry, done, total)
+        if news:
+            self.progressed.emit(*news[-1][1:])
 
     @Slot(object)
     def _on_broke(self, error: CnnPredictError) -> None:
@@ -114,6 +136,7 @@ class ModelHub(QObject):
             return
         self._thread.wait()
         self._thread = None
+        self._tell()
         if self._again:
             self._again = False
             self.load()
@@ -124,6 +147,7 @@ class ModelHub(QObject):
     def shutdown(self) -> None:
         """Stop loading and wait for the thread."""
         self._again = False
+        self._flush.stop()
         if self._thread is not None:
             self._thread.stop.set()
             self._thread.wait()

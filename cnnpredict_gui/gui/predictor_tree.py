@@ -46,7 +46,8 @@ class PredictorTree(QWidget):
         self._refill.setSingleShot(True)
         self._refill.setInterval(60)
         self._refill.timeout.connect(self.fill)
-        for signal in (context.models.scanned, context.models.arrived, context.models.finished):
+        context.models.scanned.connect(self.fill)
+        for signal in (context.models.progressed, context.models.finished):
             signal.connect(self._fill_soon)
         self._state.selection_changed.connect(self._show_selection)
         self._state.favourites_changed.connect(self.fill)
@@ -135,8 +136,9 @@ class PredictorTree(QWidget):
         if self._structure() != list(self._items):
             self._rebuild(open_)
         self._filling = True
+        icons = {family: family_icon(family, self._context.theme.current) for family in FAMILIES}
         for leaf in self.shown:
-            self._dress(self._items[leaf.name], leaf)
+            self._dress(self._items[leaf.name], leaf, icons[leaf.family])
         self._filling = False
         self._show_selection(self._state.selection)
         self._filter()
@@ -164,28 +166,31 @@ class PredictorTree(QWidget):
         self.tree.clear()
         self._items = {}
         tops: dict[str, QTreeWidgetItem] = {}
+        children: dict[str, list[QTreeWidgetItem]] = {leaf.target.name: [] for leaf in self.shown}
         first = next((leaf.target.name for leaf in self.shown if leaf.name == self._state.focus), "")
         for leaf in self.shown:
             if leaf.target.name not in tops:
-                top = tops[leaf.target.name] = QTreeWidgetItem(
-                    self.tree, [leaf.target.title, KIND_SHORT[leaf.target.time_kind]]
-                )
+                top = tops[leaf.target.name] = QTreeWidgetItem([leaf.target.title, KIND_SHORT[leaf.target.time_kind]])
                 top.setData(0, _NAME, leaf.target.name)
                 top.setFlags(top.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
                 top.setToolTip(0, f"{leaf.target.title}: {TIME_KINDS[leaf.target.time_kind]}")
                 top.setToolTip(1, TIME_KINDS[leaf.target.time_kind])
                 top.setForeground(1, QColor(self._context.theme.current.muted))
-            self._items[leaf.name] = QTreeWidgetItem(tops[leaf.target.name])
+            self._items[leaf.name] = QTreeWidgetItem()
+            children[leaf.target.name].append(self._items[leaf.name])
+        for name, top in tops.items():
+            top.addChildren(children[name])
+        self.tree.addTopLevelItems(list(tops.values()))
         for name, top in tops.items():
             top.setExpanded(name in unfolded or (not unfolded and name == first))
             if top.isExpanded() and not unfolded:
                 self.tree.scrollToItem(top, QTreeWidget.ScrollHint.PositionAtTop)
         self._filling = False
 
-    def _dress(self, item: QTreeWidgetItem, leaf: Leaf) -> None:
+    def _dress(self, item: QTreeWidgetItem, leaf: Leaf, icon: QIcon) -> None:
         theme = self._context.theme.current
         item.setText(0, FAMILIES[leaf.family])
-        item.setIcon(0, family_icon(leaf.family, theme))
+        item.setIcon(0, icon)
         item.setData(0, _NAME, leaf.name)
         starred = leaf.name in self._state.favourites
         item.setText(1, "★" if starred else "☆")
@@ -209,15 +214,18 @@ class PredictorTree(QWidget):
 
     def _filter(self) -> None:
         text, starred = self.search.text(), self.favourites.isChecked()
+        known = {leaf.name: leaf for leaf in self.shown}
         for index in range(self.tree.topLevelItemCount()):
             top, visible = self._top(index), 0
             for number in range(top.childCount()):
                 child = top.child(number)
-                leaf = next(leaf for leaf in self.shown if leaf.name == child.data(0, _NAME))
+                leaf = known[child.data(0, _NAME)]
                 hidden = not matches(leaf, text) or (starred and leaf.name not in self._state.favourites)
-                child.setHidden(hidden)
+                if child.isHidden() != hidden:
+                    child.setHidden(hidden)
                 visible += not hidden
-            top.setHidden(visible == 0)
+            if top.isHidden() != (visible == 0):
+                top.setHidden(visible == 0)
             if text.strip() or starred:
                 top.setExpanded(visible > 0)
 

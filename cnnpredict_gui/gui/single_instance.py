@@ -31,6 +31,7 @@ class SingleInstance(QObject):
         super().__init__(parent)
         self._name = name
         self._server = QLocalServer(self)
+        self._sockets: list[QLocalSocket] = []
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._on_connection)
 
@@ -54,24 +55,35 @@ class SingleInstance(QObject):
 
     def close(self) -> None:
         """Stop listening."""
+        for socket in list(self._sockets):
+            socket.abort()
         self._server.close()
 
     def _on_connection(self) -> None:
         socket = self._server.nextPendingConnection()
         if socket is not None:
-            socket.readyRead.connect(lambda: self._on_message(socket))
-            socket.disconnected.connect(socket.deleteLater)
-            if socket.bytesAvailable():
-                self._on_message(socket)
+            self._sockets.append(socket)
+            socket.readyRead.connect(self._read)
+            socket.disconnected.connect(self._drop)
+            self._read()
 
-    def _on_message(self, socket: QLocalSocket) -> None:
-        if not socket.canReadLine():
-            if socket.bytesAvailable() > _MAX_MESSAGE:
+    def _drop(self) -> None:
+        gone = [socket for socket in self._sockets if socket.state() == QLocalSocket.LocalSocketState.UnconnectedState]
+        for socket in gone:
+            self._sockets.remove(socket)
+            socket.deleteLater()
+
+    def _read(self) -> None:
+        for socket in list(self._sockets):
+            if socket.canReadLine():
+                self._understand(bytes(socket.readLine().data()))
+            elif socket.bytesAvailable() > _MAX_MESSAGE:
                 socket.abort()
-            return
+
+    def _understand(self, line: bytes) -> None:
         try:
-            message = json.loads(bytes(socket.readLine().data()))
-            path = str(message.get("open", "")) if isinstance(message, dict) else ""
-        except (ValueError, UnicodeDecodeError):
+            message = json.loads(line)
+        except ValueError:
             return
-        self.called.emit(path)
+        if isinstance(message, dict):
+            self.called.emit(str(message.get("open", "")))

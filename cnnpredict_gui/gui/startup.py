@@ -1,34 +1,48 @@
-"""Filling the window after it is visible: heavy imports in a thread, then one piece per turn of the event loop."""
+"""Filling the window after it is visible: heavy imports in a thread, then one piece per turn of the event loop.
+
+Imports and pieces take turns: both hold Python's lock, so side by side they would only make the window stutter.
+"""
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
-#: What is imported off the GUI thread, in this order; each name starts the pieces that need it.
+#: What is imported off the GUI thread, in this order; pieces name the stage they need.
 STAGES: dict[str, tuple[str, ...]] = {
     "core": ("numpy", "pydantic", "cnnpredict_gui.core.config", "cnnpredict_gui.core.card", "cnnpredict_gui.core.table"),
-    "serving": ("cnnpredict_gui.serving.library",),
-    "charts": ("PySide6.QtSvg", "pyqtgraph"),
+    "panels": ("cnnpredict_gui.gui.parameter_panel", "cnnpredict_gui.gui.predictor_tree", "cnnpredict_gui.gui.status_bar"),
+    "charts": ("pyqtgraph", "cnnpredict_gui.gui.compare"),
+    "serving": ("onnxruntime", "cnnpredict_gui.serving.library", "cnnpredict_gui.studies.comparison"),
 }
+#: Seconds after which a thread must hand on Python's lock while something else wants it (Python's default is 0.005).
+_SWITCH_INTERVAL = 0.0005
 
 
 class _Importer(QThread):
     reached = Signal(str)
     broke = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("imports")
+        self.go_on = threading.Semaphore(0)
+        self.stop = False
 
     def run(self) -> None:
         try:
             for stage, modules in STAGES.items():
                 for module in modules:
+                    if self.stop:
+                        return
                     import_module(module)
                 self.reached.emit(stage)
+                self.go_on.acquire()
         except Exception as error:
             self.broke.emit(error)
 
@@ -41,47 +55,46 @@ class Startup(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._pieces: list[tuple[str, Callable[[], None]]] = []
-        self._reached: set[str] = set()
-        self._waiting_turn = False
+        self._pieces: dict[str, deque[Callable[[], None]]] = {stage: deque() for stage in STAGES}
+        self._last = list(STAGES)[-1]
         self._thread = _Importer()
-        self._thread.reached.connect(self._on_stage, Qt.ConnectionType.QueuedConnection)
+        self._thread.reached.connect(self._run_next, Qt.ConnectionType.QueuedConnection)
         self._thread.broke.connect(self.broke, Qt.ConnectionType.QueuedConnection)
 
     def add(self, stage: str, piece: Callable[[], None]) -> None:
-        """Queue a piece that needs the imports of ``stage``."""
-        self._pieces.append((stage, piece))
+        """Queue a piece that needs the imports of ``stage``; a piece may itself add more."""
+        self._pieces[stage].append(piece)
 
     def start(self) -> None:
-        """Begin to import."""
+        """Begin to import, unless the window was closed already."""
+        if self._thread.stop:
+            return
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         self._thread.start()
 
     @Slot(str)
-    def _on_stage(self, stage: str) -> None:
-        self._reached.add(stage)
-        self._next_turn()
-
-    def _next_turn(self) -> None:
-        if not self._waiting_turn:
-            self._waiting_turn = True
-            QTimer.singleShot(0, self._run_piece)
-
-    def _run_piece(self) -> None:
-        self._waiting_turn = False
-        if self._pieces and self._pieces[0][0] in self._reached:
-            _, piece = self._pieces.pop(0)
+    def _run_next(self, stage: str) -> None:
+        waiting = self._pieces[stage]
+        if waiting:
             try:
-                piece()
+                waiting.popleft()()
             except Exception as error:
-                self._pieces.clear()
+                self._abandon()
                 self.broke.emit(error)
                 return
-            if self._pieces:
-                self._next_turn()
-            else:
-                self.finished.emit()
+            QTimer.singleShot(0, lambda: self._run_next(stage))
+            return
+        self._thread.go_on.release()
+        if stage == self._last and not self._thread.stop:
+            self.finished.emit()
+
+    def _abandon(self) -> None:
+        self._thread.stop = True
+        for waiting in self._pieces.values():
+            waiting.clear()
+        self._thread.go_on.release()
 
     def shutdown(self) -> None:
         """Wait for the imports to end."""
-        self._pieces.clear()
+        self._abandon()
         self._thread.wait()

@@ -57,16 +57,13 @@ class StatusBar(QObject):
 
     def _connect(self, context: AppContext) -> None:
         context.models.scanned.connect(self._show_found)
-        context.models.arrived.connect(self._show_arrived)
+        context.models.progressed.connect(self._show_models)
         context.models.finished.connect(self._show_all)
         context.models.failed.connect(self._show_failure)
         context.predictions.finished.connect(self._show_latency)
 
     def _show_found(self, entries: list[ModelEntry]) -> None:
         self._show_models(0, len(entries))
-
-    def _show_arrived(self, _entry: ModelEntry, done: int, total: int) -> None:
-        self._show_models(done, total)
 
     def _show_all(self) -> None:
         self._show_models(0, 0)

@@ -156,6 +156,7 @@ class ThemeManager(QObject):
         self._app = app
         self._mode: Mode = mode
         self.current = LIGHT
+        self._applied = False
         style = QStyleFactory.create("Fusion")
         if style is not None:
             app.setStyle(style)
@@ -182,9 +183,9 @@ class ThemeManager(QObject):
 
     def apply(self, theme: Theme) -> None:
         """Make ``theme`` the current one and repaint everything."""
-        if theme is self.current and self._app.styleSheet():
+        if theme is self.current and self._applied:
             return
-        self.current = theme
+        self.current, self._applied = theme, True
         self._app.setPalette(palette(theme))
         for name in _OUTLINED:
             self._app.setPalette(control_palette(theme), name)  # type: ignore[arg-type]

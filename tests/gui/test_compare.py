@@ -41,8 +41,18 @@ class TestCompareContract(WidgetContract):
     channel = CHANNEL
 
     def make(self, context: AppContext) -> QWidget:
-        context.state.pin()
         return CompareView(context)
+
+
+class TestCompareOtherTabsContract(WidgetContract):
+    channel = CHANNEL
+
+    def make(self, context: AppContext) -> QWidget:
+        context.state.pin()
+        view = CompareView(context)
+        view.side.setCurrentIndex(1)
+        view.bottom.setCurrentIndex(1)
+        return view
 
 
 def test_shows_what_the_predictors_say(view: CompareView, context: AppContext) -> None:
@@ -142,7 +152,7 @@ def test_algorithms_are_compared_and_the_fastest_marked(qtbot: QtBot, view: Comp
 def test_agreement_shows_the_trained_families(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
     context.state.select([BASE])
     wait(qtbot, view)
-    view.side.setCurrentWidget(view.agreement)
+    view.side.setCurrentIndex(1)
     assert view.result is not None
     ratios = sorted(one.ratio for one in view.result.agreement)
     assert len(ratios) == 4 and (ratios[1] + ratios[2]) / 2 == pytest.approx(1.0)

@@ -32,6 +32,7 @@ def form(qtbot: QtBot, bare_context: AppContext) -> LayerForm:
 @pytest.fixture
 def panel(qtbot: QtBot, bare_context: AppContext) -> ParameterPanel:
     panel = ParameterPanel(bare_context)
+    panel.architecture.reload()
     qtbot.addWidget(panel)
     with qtbot.waitExposed(panel):
         panel.show()
@@ -53,7 +54,9 @@ class TestParameterPanelContract(WidgetContract):
     maximum = QSize(340, 600)
 
     def make(self, context: AppContext) -> QWidget:
-        return ParameterPanel(context)
+        panel = ParameterPanel(context)
+        panel.architecture.reload()
+        return panel
 
 
 class TestPredictorTreeContract(WidgetContract):
