@@ -5,18 +5,30 @@ from __future__ import annotations
 import math
 
 
+class _Shown:
+    """How many significant digits numbers have; see :func:`show_digits`."""
+
+    digits = 3
+
+
+def show_digits(digits: int) -> None:
+    """Show numbers with this many significant digits from now on, instead of three."""
+    _Shown.digits = digits
+
+
 def sig3(value: float) -> str:
-    """Three significant digits without exponent: ``0.0123``, ``1.23``, ``123``, ``12,300``; a dash for NaN."""
+    """Three significant digits (or as many as the user wants) without exponent: ``0.0123``, ``1.23``, ``12,300``; dash: NaN."""
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if value == 0:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
+    last = _Shown.digits - 1
+    digits = last - math.floor(math.log10(abs(value)))
     rounded = round(value, digits)
     if rounded != 0:
-        digits = 2 - math.floor(math.log10(abs(rounded)))
+        digits = last - math.floor(math.log10(abs(rounded)))
     return f"{rounded:,.{max(0, min(digits, 12))}f}"
 
 

@@ -72,6 +72,12 @@ class Actions(QObject):
         self._menus[menu].append(action)
         return action
 
+    def move_to_end(self, action: QAction) -> None:
+        """Make an action the last one of its menu."""
+        menu = self._menus[action.property("menu")]
+        menu.remove(action)
+        menu.append(action)
+
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
 

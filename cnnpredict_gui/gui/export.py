@@ -18,10 +18,25 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
 from cnnpredict_gui.gui.csv_text import Cell, csv_text
-from cnnpredict_gui.gui.theme import Theme
+from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.infra.files import atomic_text, atomic_write
 
 PNG_SCALES = (1, 2, 3, 4)
+
+
+@dataclass
+class Preferred:
+    """How the user wants pictures: ``scale`` times the pixels of the screen, on white or in the colours of the screen."""
+
+    scale: int = 2
+    white: bool = False
+
+    def theme(self, screen: Theme) -> Theme:
+        """Colours of a picture."""
+        return LIGHT if self.white else screen
+
+
+PREFERRED = Preferred()
 
 
 @dataclass(frozen=True)
@@ -123,9 +138,9 @@ def save(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> None:
 
 
 def copy_picture(source: Exportable, theme: Theme) -> None:
-    """Put the picture on the clipboard, at twice the pixels of the screen."""
+    """Put the picture on the clipboard, in the size and colours that the user prefers."""
     mime = QMimeData()
-    mime.setImageData(picture(source, theme, 2))
+    mime.setImageData(picture(source, PREFERRED.theme(theme), PREFERRED.scale))
     QGuiApplication.clipboard().setMimeData(mime)
 
 
@@ -140,13 +155,13 @@ Report = Callable[[CnnPredictError], None]
 
 def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:
     """Menu with everything that can be done with ``source``; errors go to ``report``."""
-    from cnnpredict_gui.gui.theme import LIGHT
-
     menu = QMenu("Export", parent)
     menu.addAction("Copy picture", lambda: _try(report, lambda: copy_picture(source, theme())))
     menu.addAction("Copy data", lambda: _try(report, lambda: copy_data(source)))
     menu.addSeparator()
     png = menu.addMenu("Save as PNG")
+    png.addAction("As in the settings", lambda: _ask(source, parent, ".png", PREFERRED.theme(theme()), report, PREFERRED.scale))
+    png.addSeparator()
     for scale in PNG_SCALES:
         png.addAction(f"{scale}x, colours of the screen", lambda s=scale: _ask(source, parent, ".png", theme(), report, s))
     png.addSeparator()

@@ -5,14 +5,17 @@ The window is shown empty; :meth:`MainWindow.fill` adds the content piece by pie
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QMessageBox, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import MENUS, Actions
+from cnnpredict_gui.gui.error_dialog import ErrorDialog
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -29,6 +32,8 @@ class MainWindow(QMainWindow):
     closing = Signal()
     #: A view came to the front for the first time.
     view_made = Signal(str)
+    #: Path of a file that was opened.
+    file_opened = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +45,8 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         self.context: AppContext | None = None
         self.views: dict[str, View] = {}
+        #: What opens files that belong to no view: suffix to a function of the path that says whether it worked.
+        self.openers: dict[str, Callable[[str], bool]] = {}
         self._specs: tuple[ViewSpec, ...] = ()
         self._menus: dict[str, QMenu] = {}
         self.tabs = QTabWidget()
@@ -172,27 +179,35 @@ class MainWindow(QMainWindow):
                 self.context.state.views[name] = view.save()
 
     def open_file(self, path: str) -> bool:
-        """Hand a file to the first view that takes its kind."""
+        """Hand a file to what opens its kind: an opener of the window, or the first view that takes it."""
+        for suffix, opener in self.openers.items():
+            if path.lower().endswith(suffix):
+                return self._opened(path, opener(path))
         for spec in self._specs:
             if path.lower().endswith(spec.suffixes or ("\0",)):
                 self.show_view(spec.name)
                 if self.make_view(spec.name).open_file(path):
-                    return True
+                    return self._opened(path, True)
         if self.context is not None:
             self.report(CnnPredictError(f"no view opens {path}", "open .onnx, .csv, .parquet or .cnnpredict files"))
         return False
 
+    def _opened(self, path: str, worked: bool) -> bool:
+        if worked:
+            self.file_opened.emit(path)
+        return worked
+
+    def restore_views(self) -> None:
+        """Give every view what the state keeps of it, after another session was opened."""
+        if self.context is not None:
+            for name, view in self.views.items():
+                view.restore(self.context.state.views.get(name, {}))
+
     # -- reports, geometry, drops -------------------------------------------------------------------------------------
 
-    def report(self, error: CnnPredictError) -> None:
-        """Show an error with what to do; details can be copied."""
-        box = QMessageBox(QMessageBox.Icon.Warning, TITLE, error.message, QMessageBox.StandardButton.Ok, self)
-        box.setInformativeText(error.hint)
-        notes = "\n".join(getattr(error, "__notes__", []))
-        if notes:
-            box.setDetailedText(notes)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.open()
+    def report(self, error: CnnPredictError, crash: Path | None = None) -> None:
+        """Show an error with what to do; details can be copied. ``crash`` is the crash report, if one was written."""
+        ErrorDialog(error, self, crash).open()
 
     def bring_to_front(self) -> None:
         """Show the window above others."""
