@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
-from cnnpredict_gui.core.errors import CnnPredictError, OutputError
+from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.garbage import GarbageCollector
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow
+from cnnpredict_gui.gui.preferences import Preferences
+from cnnpredict_gui.gui.problems import Problems
+from cnnpredict_gui.gui.session import SessionKeeper, last_session
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
-from cnnpredict_gui.infra.files import atomic_text
-from cnnpredict_gui.infra.paths import config_dir, model_folders, resources_dir
+from cnnpredict_gui.infra.logs import set_up_logging
+from cnnpredict_gui.infra.paths import resources_dir
+from cnnpredict_gui.infra.settings import read_settings
 
-_MEMORY_FILE = "window.json"
+if TYPE_CHECKING:
+    from cnnpredict_gui.gui.workbench import Workbench
+
+logger = logging.getLogger(__name__)
 
 
 class Application(QObject):
@@ -31,20 +38,30 @@ class Application(QObject):
     def __init__(self, app: QApplication, arguments: Arguments) -> None:
         super().__init__(app)
         self.arguments = arguments
-        self.memory: dict[str, Any] = {} if arguments.safe_mode or arguments.offscreen else _read_memory()
-        mode = arguments.theme or self.memory.get("theme", "system")
+        kept = not (arguments.safe_mode or arguments.offscreen)
+        self.preferences = Preferences(kept, arguments.models_dir, arguments.safe_mode, self)
+        self.memory, self._trouble = self._last_session()
+        mode = arguments.theme or self.preferences.current.theme
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
         self.window.resize(*arguments.size)
         self._remembered: dict[str, Any] = _mapping(self.memory.get("window"))
         self.window.restore_geometry(self._remembered)
         self.window.closing.connect(self.remember)
+        self.keeper = SessionKeeper(self.window, self)
+        self.workbench: Workbench | None = None
         self.garbage = GarbageCollector(self)
         self.startup = Startup(self)
         self.startup.finished.connect(self.garbage.settle)
         self.startup.broke.connect(
             lambda error: self.window.report(CnnPredictError(f"the program is incomplete: {error}", "install it again"))
         )
+
+    def _last_session(self) -> tuple[dict[str, Any], str]:
+        """The session to go on with, and a problem to tell the user."""
+        if not self.preferences.kept or not self.preferences.current.restore_session:
+            return {}, ""
+        return last_session()
 
     def start(self) -> None:
         """Show the window, then fill it."""
@@ -67,18 +84,24 @@ class Application(QObject):
         from cnnpredict_gui.gui.state import AppState
         from cnnpredict_gui.gui.workers import LatestWins, TaskRunner
 
-        folders = None if self.arguments.safe_mode else model_folders(self.arguments.models_dir)
         context = AppContext(
-            AppState(self), self.theme, ModelHub(folders, self), LatestWins(self), TaskRunner(self), self.window.actions_
+            AppState(self),
+            self.theme,
+            ModelHub(self.preferences.model_folders(), self),
+            LatestWins(self),
+            TaskRunner(self),
+            self.window.actions_,
+            preferences=self.preferences,
         )
         self.context = context
         self.window.set_context(context)
-        state = self.memory.get("state")
-        if state:
-            try:
-                context.state.from_json(state)
-            except CnnPredictError as error:
-                context.say(str(error))
+        crashed = self.keeper.start(context)
+        self.keeper.restore(self.memory)
+        if self._trouble:
+            context.report(DataFileError("the last session could not be restored", self._trouble))
+        elif crashed and self.memory:
+            logger.warning("the last run did not end properly; its session was restored")
+            context.say(f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}.")
 
     def _make_parameter_panel(self) -> None:
         from cnnpredict_gui.gui.parameter_panel import ParameterPanel
@@ -94,8 +117,10 @@ class Application(QObject):
     def _make_bars(self) -> None:
         from cnnpredict_gui.gui.chrome import add_actions
         from cnnpredict_gui.gui.status_bar import StatusBar
+        from cnnpredict_gui.gui.workbench import Workbench
 
         add_actions(self.window, self.context)
+        self.workbench = Workbench(self.window, self.context, self.keeper)
         if not self._remembered:
             self.window.arrange_docks()
         StatusBar(self.window.statusBar(), self.context)
@@ -133,33 +158,21 @@ class Application(QObject):
         self.deleteLater()
 
     def remember(self) -> None:
-        """Keep window, colours and state for the next start."""
+        """Keep the session, the colours and what was counted for the next start."""
         self.startup.shutdown()
-        context = self.window.context
-        if context is None or self.arguments.safe_mode or self.arguments.offscreen:
-            return
-        kept = {"window": self.window.save_geometry(), "theme": self.theme.mode, "state": context.state.to_json()}
-        try:
-            atomic_text(config_dir() / _MEMORY_FILE, json.dumps(kept, indent=1))
-        except OutputError as error:
-            print(error, file=sys.stderr)
+        if self.workbench is not None:
+            self.workbench.close()
+        self.keeper.finish()
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read_memory() -> dict[str, Any]:
-    try:
-        kept = json.loads((config_dir() / _MEMORY_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return _mapping(kept)
-
-
 def _make_qt(arguments: Arguments) -> QApplication:
-    if arguments.scale:
-        os.environ["QT_SCALE_FACTOR"] = str(arguments.scale / 100)
+    scale = arguments.scale or _wanted_scale(arguments)
+    if scale:
+        os.environ["QT_SCALE_FACTOR"] = str(scale / 100)
     if arguments.offscreen and not os.environ.get("QT_QPA_PLATFORM"):
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     app = QApplication.instance()
@@ -174,9 +187,15 @@ def _make_qt(arguments: Arguments) -> QApplication:
     return app
 
 
+def _wanted_scale(arguments: Arguments) -> int:
+    """Size of everything in percent that the user has set; 0 follows the system."""
+    return 0 if arguments.safe_mode or arguments.offscreen else read_settings()[0].scale
+
+
 def run(argv: list[str]) -> int:
     """Run the application; returns the exit code."""
     arguments = parse(argv)
+    set_up_logging()
     app = _make_qt(arguments)
     if arguments.offscreen:
         from cnnpredict_gui.gui.offscreen import run_offscreen
@@ -188,8 +207,11 @@ def run(argv: list[str]) -> int:
     instance.listen()
     application = Application(app, arguments)
     instance.called.connect(application.called)
+    problems = Problems(application.window.report, application)
+    problems.install()
     application.start()
     code = app.exec()
+    problems.uninstall()
     instance.close()
     return code
 

@@ -16,7 +16,12 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 #: What is imported off the GUI thread, in this order; pieces name the stage they need.
 STAGES: dict[str, tuple[str, ...]] = {
     "core": ("numpy", "pydantic", "cnnpredict_gui.core.config", "cnnpredict_gui.core.card", "cnnpredict_gui.core.table"),
-    "panels": ("cnnpredict_gui.gui.parameter_panel", "cnnpredict_gui.gui.predictor_tree", "cnnpredict_gui.gui.status_bar"),
+    "panels": (
+        "cnnpredict_gui.gui.parameter_panel",
+        "cnnpredict_gui.gui.predictor_tree",
+        "cnnpredict_gui.gui.status_bar",
+        "cnnpredict_gui.gui.workbench",
+    ),
     "charts": ("pyqtgraph", "cnnpredict_gui.gui.compare"),
     "serving": ("onnxruntime", "cnnpredict_gui.serving.library", "cnnpredict_gui.studies.comparison"),
 }

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QUrl
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.arguments import Arguments, parse
+from cnnpredict_gui.gui.error_dialog import ErrorDialog
 from cnnpredict_gui.gui.single_instance import SingleInstance
 from cnnpredict_gui.gui.views import VIEWS
 from tests.artefacts import write_training_folder
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def started(qtbot: QtBot, qapp: QApplication, models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
-    monkeypatch.setattr("cnnpredict_gui.gui.app.model_folders", lambda extra=(): [models_folder, *extra])
+    monkeypatch.setattr("cnnpredict_gui.gui.preferences.model_folders", lambda extra=(): [models_folder, *extra])
     application = start(qtbot, qapp, Arguments())
     yield application
     application.dispose()
@@ -121,14 +122,14 @@ def test_what_the_user_left_is_there_again(qtbot: QtBot, qapp: QApplication, sta
 def test_a_damaged_memory_does_not_stop_the_start(
     qtbot: QtBot, qapp: QApplication, own_home: Path, models_folder: Path
 ) -> None:
-    (own_home / "config").mkdir(parents=True)
+    (own_home / "data").mkdir(parents=True)
     for text in (
         "{",
         "[]",
-        '{"window": 3, "state": [], "theme": 7}',
-        '{"window": {"geometry": "?", "view": "nowhere"}, "state": {"format": 9}}',
+        '{"format": 1, "window": 3, "state": []}',
+        '{"format": 1, "window": {"geometry": "?", "view": "nowhere"}, "state": {"format": 9}}',
     ):
-        (own_home / "config" / "window.json").write_text(text, encoding="utf-8")
+        (own_home / "data" / "last-session.cnnpredict").write_text(text, encoding="utf-8")
         application = start(qtbot, qapp, Arguments(models_dir=(models_folder,)))
         assert application.window.current_view() == "compare"
         application.dispose()
@@ -139,7 +140,7 @@ def test_a_broken_model_is_listed_and_stops_nothing(
 ) -> None:
     folder = write_training_folder(tmp_path / "models", "cpu")
     (folder / "xgboost" / "best_xgb_model.onnx").write_bytes(b"not a model")
-    monkeypatch.setattr("cnnpredict_gui.gui.app.model_folders", lambda extra=(): [tmp_path / "models"])
+    monkeypatch.setattr("cnnpredict_gui.gui.preferences.model_folders", lambda extra=(): [tmp_path / "models"])
     application = start(qtbot, qapp, Arguments())
     states = {entry.family: entry.status for entry in application.context.models.entries}
     assert states["xgb"] == "failed" and states["nn"] == states["rf"] == states["lasso"] == "loaded"
@@ -148,7 +149,7 @@ def test_a_broken_model_is_listed_and_stops_nothing(
 
 def test_reload_finds_new_models(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_training_folder(tmp_path / "models", "cpu", families=("nn",))
-    monkeypatch.setattr("cnnpredict_gui.gui.app.model_folders", lambda extra=(): [tmp_path / "models"])
+    monkeypatch.setattr("cnnpredict_gui.gui.preferences.model_folders", lambda extra=(): [tmp_path / "models"])
     application = start(qtbot, qapp, Arguments())
     write_training_folder(tmp_path / "models", "gpul40s", families=("rf",))
     with qtbot.waitSignal(application.context.models.finished, timeout=10_000):
@@ -169,16 +170,16 @@ def test_an_error_is_shown_with_what_to_do(qtbot: QtBot, started: Application) -
     error = CnnPredictError("the file is empty", "choose another")
     error.add_note("Traceback: details")
     started.window.report(error)
-    box = started.window.findChild(QMessageBox)
-    assert isinstance(box, QMessageBox) and (box.text(), box.informativeText()) == ("the file is empty", "choose another")
-    assert "details" in box.detailedText()
+    box = started.window.findChild(ErrorDialog)
+    assert isinstance(box, ErrorDialog) and (box.message.text(), box.hint.text()) == ("the file is empty", "Choose another")
+    assert "details" in box.details.toPlainText()
     box.close()
 
 
 def test_an_unknown_file_is_refused_kindly(qtbot: QtBot, started: Application, tmp_path: Path) -> None:
     assert not started.window.open_file(str(tmp_path / "thing.xyz"))
-    box = started.window.findChild(QMessageBox)
-    assert isinstance(box, QMessageBox) and "thing.xyz" in box.text()
+    box = started.window.findChild(ErrorDialog)
+    assert isinstance(box, ErrorDialog) and "thing.xyz" in box.text()
     box.close()
 
 

@@ -1,0 +1,178 @@
+"""Sessions: everything on screen as one ``.cnnpredict`` file, saved by the user or by itself."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer
+
+import cnnpredict_gui
+from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OutputError
+from cnnpredict_gui.infra.json_store import MAX_BYTES, read_json, set_aside, write_json
+from cnnpredict_gui.infra.paths import data_dir
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.gui.context import AppContext
+    from cnnpredict_gui.gui.main_window import MainWindow
+    from cnnpredict_gui.gui.workers import Cancelled, Progress
+
+FORMAT = 1
+SUFFIX = ".cnnpredict"
+AUTOSAVE_MS = 30_000
+AUTOSAVE_NAME = f"last-session{SUFFIX}"
+#: Is there while the program runs: one that is there at the start tells of a crash.
+MARKER_NAME = "running"
+logger = logging.getLogger(__name__)
+
+
+def read_session(path: Path) -> dict[str, Any]:
+    """Content of a session file that a user opens.
+
+    Raises:
+        DataFileError: the file is missing, damaged or of another format; it stays as it is.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DataFileError(f"{path.name} is far too large for a session", "choose another file")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataFileError(f"{path} cannot be read: {error.strerror or error}", "choose another file") from error
+    except (ValueError, RecursionError) as error:
+        raise DataFileError(f"{path.name} is damaged: {error}", "choose another file or an older copy of it") from error
+    if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
+        raise DataFileError(f"{path.name} is no session", "choose a file that was saved by Save session")
+    if data.get("format") != FORMAT:
+        raise DataFileError(
+            f"{path.name} is a session of format {data.get('format')}, this version reads {FORMAT}",
+            "open it with the version that saved it",
+        )
+    return data
+
+
+def autosave_file() -> Path:
+    """Where the session is kept by itself."""
+    return data_dir() / AUTOSAVE_NAME
+
+
+def last_session() -> tuple[dict[str, Any], str]:
+    """The session kept by itself, and a problem to tell the user. Never raises; a damaged file is set aside."""
+    return read_json(autosave_file(), FORMAT)
+
+
+class SessionKeeper(QObject):
+    """Saves and opens sessions of a window; keeps the current one every 30 s and when the window closes."""
+
+    def __init__(self, window: MainWindow, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._window = window
+        self._context: AppContext | None = None
+        #: The file that Save writes to; None until the session has one.
+        self.path: Path | None = None
+        self._kept = ""
+        self._timer = QTimer(self)
+        self._timer.setInterval(AUTOSAVE_MS)
+        self._timer.timeout.connect(self.autosave)
+        self._marker = data_dir() / MARKER_NAME
+
+    def start(self, context: AppContext) -> bool:
+        """Begin to keep the session; True if the run before this one ended without closing."""
+        self._context = context
+        crashed = self._marker.exists()
+        if context.preferences.kept:
+            try:
+                self._marker.parent.mkdir(parents=True, exist_ok=True)
+                self._marker.write_text("the program is running\n", encoding="utf-8")
+            except OSError as error:
+                logger.warning("no note of the running program: %s", error)
+            self._timer.start()
+        return crashed
+
+    def content(self) -> dict[str, Any]:
+        """The session as plain JSON values."""
+        if self._context is None:
+            return {}
+        self._window.save_views()
+        return {
+            "program": cnnpredict_gui.__version__,
+            "window": self._window.save_geometry(),
+            "state": self._context.state.to_json(),
+        }
+
+    def autosave(self) -> None:
+        """Keep the session in the background if it changed."""
+        if self._context is None or not self._context.preferences.kept:
+            return
+        content = self.content()
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        if text == self._kept:
+            return
+        self._kept = text
+
+        def work(_progress: Progress, _cancelled: Cancelled) -> None:
+            write_json(autosave_file(), _stamped(content), FORMAT)
+
+        self._context.tasks.run("keeping the session", work).failed.connect(self._not_kept)
+
+    def _not_kept(self, error: CnnPredictError) -> None:
+        self._kept = ""
+        logger.warning("the session was not kept: %s", error)
+
+    def finish(self) -> None:
+        """Keep the session now, and note that the program ended properly. Never raises."""
+        self._timer.stop()
+        if self._context is None or not self._context.preferences.kept:
+            return
+        try:
+            write_json(autosave_file(), _stamped(self.content()), FORMAT)
+        except OutputError as error:
+            logger.warning("the session was not kept: %s", error)
+        self._marker.unlink(missing_ok=True)
+
+    def restore(self, data: dict[str, Any]) -> None:
+        """Take over the state of a session; one that cannot be used is set aside and reported, and nothing changes."""
+        if self._context is None or not isinstance(data.get("state"), dict):
+            return
+        try:
+            self._context.state.from_json(data["state"])
+        except CnnPredictError as error:
+            kept = set_aside(autosave_file(), f"cannot be used: {error.message}")
+            self._context.report(DataFileError("the last session could not be restored", kept))
+
+    def save(self, path: Path) -> None:
+        """Write the session to a file and go on with it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        write_json(path, _stamped(self.content()), FORMAT)
+        self._took(path)
+
+    def open(self, path: Path) -> None:
+        """Read a session file and show it.
+
+        Raises:
+            DataFileError: it cannot be read; nothing changes.
+        """
+        data = read_session(path)
+        if self._context is None:
+            return
+        self._context.state.from_json(data["state"])
+        self._window.restore_views()
+        view = data.get("window", {}).get("view") if isinstance(data.get("window"), dict) else None
+        if isinstance(view, str):
+            self._window.show_view(view)
+        self._took(path)
+
+    def _took(self, path: Path) -> None:
+        self.path = path
+        self._window.setWindowFilePath(str(path))
+        self._window.setWindowTitle(f"{path.stem} – cnnpredict")
+
+
+def _stamped(content: dict[str, Any]) -> dict[str, Any]:
+    return content | {"saved": datetime.now(UTC).isoformat(timespec="seconds")}
