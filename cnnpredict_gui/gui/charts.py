@@ -198,9 +198,17 @@ class ChartView(QWidget):
         """Put a control into the header, left of the export button."""
         self.header.insertWidget(self.header.count() - 1, widget)
 
-    def add_plot(self, row: int = 0, column: int = 0, x_label: str = "", y_label: str = "", mouse: bool = True) -> pg.PlotItem:
-        """A new plot; labels carry their units in brackets, e.g. ``time (ms)``."""
-        axes = {side: NumberAxis(side) for side in ("bottom", "left")}
+    def add_plot(
+        self,
+        row: int = 0,
+        column: int = 0,
+        x_label: str = "",
+        y_label: str = "",
+        mouse: bool = True,
+        axes: dict[str, NumberAxis] | None = None,
+    ) -> pg.PlotItem:
+        """A new plot; labels carry their units in brackets, e.g. ``time (ms)``; ``axes`` replaces "bottom" and "left"."""
+        axes = axes or {side: NumberAxis(side) for side in ("bottom", "left")}
         box = pg.ViewBox(enableMenu=False)
         plot = self.graphics.addPlot(row=row, col=column, axisItems=axes, viewBox=box, enableMenu=False)
         plot.hideButtons()

@@ -32,7 +32,7 @@ def symbol_path(symbol: str, centre: QPointF, size: float) -> QPainterPath:
 
 
 def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, colour: QColor, outline: QColor) -> None:
-    """Draw a filled symbol; ``hatch`` is a hatched box and ``line`` a short horizontal line."""
+    """Draw a filled symbol; ``hatch`` is a hatched box, ``line`` and ``dash`` are short lines, ``x`` a cross."""
     if symbol == "hatch":
         box = QRectF(centre.x() - size / 2, centre.y() - size / 2, size, size)
         hatch(painter, box, colour, 4)
@@ -42,6 +42,12 @@ def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, co
     elif symbol == "line":
         painter.setPen(QPen(colour, 2))
         painter.drawLine(QPointF(centre.x() - size / 2, centre.y()), QPointF(centre.x() + size / 2, centre.y()))
+    elif symbol in ("dash", "x"):
+        half, third = size / 2, size / 3
+        painter.setPen(QPen(colour, 1.6))
+        dashes = [QLineF(-half, 0, -half + 4, 0), QLineF(half - 4, 0, half, 0)]
+        cross = [QLineF(-third, -third, third, third), QLineF(-third, third, third, -third)]
+        painter.drawLines([line.translated(centre) for line in (dashes if symbol == "dash" else cross)])
     else:
         painter.setPen(QPen(outline, 1))
         painter.setBrush(colour)
