@@ -1,0 +1,175 @@
+"""Lines with interval bands over one parameter, drawn by one light item per plot, and an axis that marks given values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QTransform
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from cnnpredict_gui.gui.charts import NumberAxis
+from cnnpredict_gui.gui.series import SeriesStyle
+from cnnpredict_gui.gui.symbols import draw_symbol
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+
+Floats = npt.NDArray[np.float64]
+#: With more points than this only points without neighbours get a symbol.
+_SYMBOLS_UP_TO = 48
+_MARK_PX = 3.5
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnCurve:
+    """A curve in axis coordinates (log10 where the axis is logarithmic); NaN is a gap. Arrays have shape (n,)."""
+
+    style: SeriesStyle
+    x: Floats
+    y: Floats
+    low: Floats
+    high: Floats
+    extrapolating: npt.NDArray[np.bool_]
+
+
+class ValueAxis(NumberAxis):
+    """Marks the swept values themselves, as many as have room, instead of round numbers.
+
+    ``marks`` are (position on the axis, text); without any the axis is a :class:`NumberAxis`.
+    """
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self.marks: list[tuple[float, str]] = []
+
+    def set_marks(self, marks: Sequence[tuple[float, str]]) -> None:
+        """Mark these positions."""
+        if list(marks) != self.marks:
+            self.marks = sorted(marks)
+            self.picture = None
+            self.update()
+
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float | None, list[float]]]:
+        if not self.marks:
+            found: list[tuple[float | None, list[float]]] = super().tickValues(low, high, size)
+            return found
+        chosen: list[float] = []
+        pixels, end = size / max(high - low, 1e-12), -math.inf
+        flat = self.orientation in ("left", "right")
+        for place, text in self.marks:
+            room = 9.0 if flat else 4.0 * len(text) + 4
+            at = (place - low) * pixels
+            if low <= place <= high and at - room >= end:
+                chosen.append(place)
+                end = at + room
+        return [(1.0, chosen)]
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        if not self.marks:
+            return super().tickStrings(values, scale, spacing)
+        texts = dict(self.marks)
+        return [texts.get(value, "") for value in values]
+
+
+class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
+    """Draws bands, lines (dashed where extrapolating), symbols, marks of missing points, the crosshair and the present value.
+
+    ``missing``, ``crosshair`` and ``present`` are positions on the x axis; NaN for none.
+    """
+
+    def __init__(self, title: str = "") -> None:
+        super().__init__()
+        self.title = title
+        self.curves: list[DrawnCurve] = []
+        self.missing: Floats = np.array([])
+        self.crosshair = math.nan
+        self.present = math.nan
+        self.bands = True
+        self.theme: Theme = LIGHT
+        self._bounds = QRectF(0, 0, 1, 1)
+
+    def set_bounds(self, bounds: QRectF) -> None:
+        """The part of the axes that is shown."""
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        transform = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = transform.mapRect(self._bounds)
+        painter.setClipRect(area.adjusted(-1, -1, 1, 1))
+        painter.setPen(QColor(self.theme.muted))
+        painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, self.title)
+        self._paint_line(painter, transform, self.present, area, QPen(QColor(self.theme.accent), 1, Qt.PenStyle.DashLine))
+        if self.bands:
+            for curve in self.curves:
+                self._paint_band(painter, transform, curve)
+        for curve in self.curves:
+            self._paint_curve(painter, transform, curve)
+        self._paint_line(painter, transform, self.crosshair, area, QPen(QColor(self.theme.muted), 1))
+        self._paint_missing(painter, transform, area)
+        painter.restore()
+
+    @staticmethod
+    def _paint_line(painter: QPainter, transform: QTransform, x: float, area: QRectF, pen: QPen) -> None:
+        if not math.isnan(x):
+            at = transform.map(QPointF(x, 0)).x()
+            painter.setPen(pen)
+            painter.drawLine(QPointF(at, area.top()), QPointF(at, area.bottom()))
+
+    def _paint_missing(self, painter: QPainter, transform: QTransform, area: QRectF) -> None:
+        painter.setPen(QPen(QColor(self.theme.error), 1.4))
+        y = area.bottom() - 2 * _MARK_PX
+        for x in self.missing:
+            at, d = transform.map(QPointF(float(x), 0)).x(), _MARK_PX
+            painter.drawLines([QLineF(at - d, y - d, at + d, y + d), QLineF(at - d, y + d, at + d, y - d)])
+
+    def _paint_band(self, painter: QPainter, transform: QTransform, curve: DrawnCurve) -> None:
+        colour = QColor(curve.style.colour)
+        colour.setAlphaF(0.13 if self.theme.name == "light" else 0.18)
+        for start, end in runs(np.isfinite(curve.y)):
+            if end - start < 2:
+                continue
+            there = slice(start, end)
+            x = np.concatenate([curve.x[there], curve.x[there][::-1]])
+            y = np.concatenate([curve.low[there], curve.high[there][::-1]])
+            painter.fillPath(pg.arrayToQPath(*_pixels(transform, x, y), connect="all"), colour)
+
+    def _paint_curve(self, painter: QPainter, transform: QTransform, curve: DrawnCurve) -> None:
+        there = np.isfinite(curve.y)
+        x, y = _pixels(transform, curve.x, np.where(there, curve.y, 0.0))
+        joined = np.append(there[:-1] & there[1:], False)
+        outside = np.append(curve.extrapolating[:-1] | curve.extrapolating[1:], False)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for part, style in ((joined & ~outside, Qt.PenStyle.SolidLine), (joined & outside, Qt.PenStyle.DashLine)):
+            if part.any():
+                painter.setPen(QPen(QColor(curve.style.colour), 1.8, style))
+                painter.drawPath(pg.arrayToQPath(x, y, connect=part.astype(np.int32)))
+        alone = there & ~joined & ~np.append(False, joined[:-1])
+        marked = there if len(x) <= _SYMBOLS_UP_TO else alone
+        colour, base = QColor(curve.style.colour), QColor(self.theme.base)
+        for i in np.flatnonzero(marked):
+            hollow = bool(curve.extrapolating[i])
+            fill, edge = (base, colour) if hollow else (colour, base)
+            draw_symbol(painter, QPointF(x[i], y[i]), curve.style.symbol, 7.5, fill, edge)
+
+
+def _pixels(transform: QTransform, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    return x * transform.m11() + transform.dx(), y * transform.m22() + transform.dy()
+
+
+def runs(there: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Stretches of True as (start, end) with the end excluded."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], there.astype(np.int8), [0]])))
+    return [(int(start), int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,0 +1,346 @@
+"""Times of a network's layers as upright bars along the network, a strip for each predictor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
+
+from cnnpredict_gui import __version__
+from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.charts import ChartView
+from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.csv_text import Cell
+from cnnpredict_gui.gui.curves import Floats, ValueAxis
+from cnnpredict_gui.gui.export import Data
+from cnnpredict_gui.gui.format import interval, percent, sig3
+from cnnpredict_gui.gui.network_data import NetworkAnswer
+from cnnpredict_gui.gui.series import predictor_title
+from cnnpredict_gui.gui.sweep_chart import Switch
+from cnnpredict_gui.gui.symbols import hatch
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+
+_STRIP_PX = 96
+_LEFT_AXIS_PX = 48
+
+
+class StripItem(pg.GraphicsObject):  # type: ignore[misc]
+    """Bars of one predictor; arrays have shape (n,) over the convolutions, times in ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time: Floats = np.array([])
+        self.low: Floats = np.array([])
+        self.high: Floats = np.array([])
+        self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
+        self.colour = "#000000"
+        self.title = ""
+        self.log = False
+        self.cursor = -1
+        self.theme: Theme = LIGHT
+        self._bounds = QRectF(0, 0, 1, 1)
+
+    def set_bounds(self, bounds: QRectF) -> None:
+        """The part of the axes that is shown."""
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def place(self, time_ms: float) -> float:
+        """Place of a time on the axis."""
+        return math.log10(time_ms) if self.log else time_ms
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        transform = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = transform.mapRect(self._bounds)
+        painter.setClipRect(area)
+        width = abs(transform.m11())
+        for number, time in enumerate(self.time):
+            x = transform.map(QPointF(number + 0.5, 0)).x()
+            if number == self.cursor:
+                shade = QColor(self.theme.accent)
+                shade.setAlpha(60)
+                painter.fillRect(QRectF(x - width / 2, area.top(), width, area.height()), shade)
+            if math.isnan(time):
+                self._paint_refused(painter, x, area.bottom() - 6)
+                continue
+            ends = [transform.map(QPointF(0, self.place(float(t)))).y() for t in (self.low[number], time, self.high[number])]
+            outside = int(self.status[number]) == Status.EXTRAPOLATING
+            self._paint_bar(painter, x, min(width * 0.8, 28), ends, area.bottom(), outside)
+        painter.setPen(QColor(self.theme.text))
+        text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideRight, area.width() - 12)
+        painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
+
+    def _paint_refused(self, painter: QPainter, x: float, y: float) -> None:
+        painter.setPen(QPen(QColor(self.theme.error), 1.4))
+        painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
+
+    def _paint_bar(self, painter: QPainter, x: float, width: float, ends: list[float], bottom: float, outside: bool) -> None:
+        low, middle, high = ends
+        area = QRectF(x - width / 2, middle, width, max(bottom - middle, 0.0))
+        fill = QColor(self.colour)
+        fill.setAlphaF(0.25 if outside else 0.75)
+        painter.fillRect(area, fill)
+        if outside:
+            hatch(painter, area, QColor(self.colour), 5)
+        if width >= 3:
+            cap = min(width * 0.25, 4)
+            painter.setPen(QPen(QColor(self.theme.text), 1))
+            painter.drawLines(
+                [QLineF(x, low, x, high), QLineF(x - cap, low, x + cap, low), QLineF(x - cap, high, x + cap, high)]
+            )
+
+
+class LayerChart(ChartView):
+    """Strips of bars along the network, one per predictor.
+
+    A click (or Left, Right, Home, End) chooses a layer, a double click (or Return) hands it to ``picked``.
+    """
+
+    def __init__(self, context: AppContext, chosen: Callable[[int], None], picked: Callable[[int], None]) -> None:
+        self.answer: NetworkAnswer | None = None
+        self.items: list[StripItem] = []
+        self.convolutions: list[int] = []
+        self.layer = -1
+        super().__init__(
+            context, "Time of each layer", "Choose predictors in the list on the left to see their times.", scrollable=True
+        )
+        self._chosen, self._picked = chosen, picked
+        self.log = Switch("log", "Logarithmic axis", "Logarithmic or linear axis", self._switched, on=False)
+        self.same = Switch("same scale", "Same scale", "One scale for all predictors of a time kind", self._switched)
+        for tool in (self.same, self.log):
+            self.add_tool(tool)
+        self.graphics.ci.layout.setSpacing(10)
+        self.graphics.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.graphics.installEventFilter(self)
+        self.graphics.viewport().setMouseTracking(True)
+        self.graphics.viewport().installEventFilter(self)
+
+    # -- drawing ------------------------------------------------------------------------------------------------------
+
+    def show_answer(self, answer: NetworkAnswer) -> None:
+        """Draw an answer."""
+        self.answer = answer
+        self.convolutions = [i for i, layer in enumerate(answer.prediction.layers) if layer.predicted]
+        self._redraw()
+
+    def _switched(self, _on: bool) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        answer = self.answer
+        results = [one for one in answer.prediction.results if np.isfinite(one.time_ms).any()] if answer else []
+        if answer is not None and not self.convolutions:
+            self.set_empty(True, "This network has no convolution that could be predicted.")
+            return
+        if answer is not None and answer.prediction.results and not results:
+            self.set_empty(True, "Every chosen predictor refuses every layer; the table says why.")
+            return
+        self.set_empty(not results, "Choose predictors in the list on the left to see their times.")
+        if answer is None or not results:
+            return
+        self._arrange(len(results))
+        there = np.array(self.convolutions)
+        counts = np.array([layer.count for layer in answer.prediction.layers])[there]
+        for item, result in zip(self.items, results, strict=True):
+            item.time, item.low, item.high = (v[there] * counts for v in (result.time_ms, result.low_ms, result.high_ms))
+            item.status = result.status[there]
+            item.colour, item.theme = self._theme.family(result.family), self._theme
+            item.log = self.log.isChecked()
+            kind = KIND_TEXTS[result.target.time_kind]
+            item.title = f"{predictor_title(result.target, result.family)} · {kind} (ms)"
+        self._scale([result.target.time_kind for result in results])
+        hatched = any((item.status == Status.EXTRAPOLATING).any() for item in self.items)
+        crossed = any(np.isnan(item.time).any() for item in self.items)
+        entries = [("extrapolated", self._theme.muted, "hatch")] if hatched else []
+        self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
+        self.legend.setVisible(bool(self.legend.entries))
+        self.show_layer(self.layer)
+
+    def _arrange(self, count: int) -> None:
+        """As many strips as there are predictors, the layers' numbers below the last."""
+        if len(self.items) != count:
+            self.graphics.clear()
+            self.plots.clear()
+            self.items.clear()
+            for row in range(count):
+                axes = {side: ValueAxis(side) for side in ("bottom", "left")}
+                plot = self.add_plot(row, 0, mouse=False, axes=dict(axes))
+                axes["left"].setWidth(_LEFT_AXIS_PX)
+                axes["bottom"].setStyle(showValues=row == count - 1)
+                item = StripItem()
+                plot.addItem(item, ignoreBounds=True)
+                plot.getViewBox().sigRangeChanged.connect(partial(_follow_range, item))
+                self.items.append(item)
+            self.plots[-1].setLabel("bottom", "layer of the network", color=self._theme.muted)
+            self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
+        marks = [(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)]
+        for plot in self.plots:
+            plot.getAxis("bottom").set_marks(marks)
+
+    def _scale(self, kinds: list[str]) -> None:
+        tops = [float(np.nanmax(item.high)) for item in self.items]
+        bottoms = [float(np.nanmin(item.low)) for item in self.items]
+        for number, (item, plot) in enumerate(zip(self.items, self.plots, strict=True)):
+            alike = [i for i, kind in enumerate(kinds) if kind == kinds[number]] if self.same.isChecked() else [number]
+            top, low = max(tops[i] for i in alike), min(bottoms[i] for i in alike)
+            plot.getAxis("left").setLogMode(item.log)
+            if item.log:
+                span = (math.log10(low) - 0.1, math.log10(top))
+                span = (span[0], span[1] + 0.3 * (span[1] - span[0]))
+            else:
+                span = (0.0, top * 1.28)
+            box = plot.getViewBox()
+            box.setRange(xRange=(0, len(self.convolutions)), yRange=span, padding=0, disableAutoRange=True)
+            item.update()
+
+    def reset_zoom(self) -> None:
+        self._redraw()
+
+    def recolour(self, theme: Theme) -> None:
+        if self.answer is not None:
+            self._redraw()
+
+    def show_layer(self, layer: int) -> None:
+        """Mark a layer (index into all layers; -1 for none)."""
+        self.layer = layer
+        number = self.convolutions.index(layer) if layer in self.convolutions else -1
+        for item in self.items:
+            item.cursor = number
+            item.update()
+
+    # -- mouse and keys -----------------------------------------------------------------------------------------------
+
+    def bar_at(self, position: QPointF) -> tuple[int, int] | None:
+        """Strip and convolution under a place of the drawing (viewport pixels)."""
+        scene = self.graphics.mapToScene(position.toPoint())
+        for strip, plot in enumerate(self.plots):
+            box = plot.getViewBox()
+            if box.sceneBoundingRect().contains(scene):
+                number = math.floor(box.mapSceneToView(scene).x())
+                return (strip, number) if 0 <= number < len(self.convolutions) else None
+        return None
+
+    def describe(self, strip: int, number: int) -> str:
+        """What hovering over a bar says."""
+        if self.answer is None:
+            return ""
+        results = [one for one in self.answer.prediction.results if np.isfinite(one.time_ms).any()]
+        result, index = results[strip], self.convolutions[number]
+        layer = self.answer.prediction.layers[index]
+        found = result.prediction(index)
+        label = layer.config.label() if layer.config else ""
+        lines = [f"{index + 1}: {layer.name}" + (f" ({layer.count}×)" if layer.count > 1 else ""), label]
+        if found is not None and found.status != Status.REFUSED:
+            each = " each" if layer.count > 1 else ""
+            lines.append(f"{sig3(found.time_ms)} ms{each}, 90 % interval {interval(found.low_ms, found.high_ms)} ms")
+            lines.append(f"{percent(100 * float(result.share[index]))} of the sum")
+        return "\n".join([*lines, result.verdict(index)])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if self.answer is None or self.is_empty:
+            return super().eventFilter(watched, event)
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            bar = self.bar_at(QPointF(event.pos()))
+            if bar is not None:
+                QToolTip.showText(event.globalPos(), self.describe(*bar), self)
+            return True
+        if isinstance(event, QMouseEvent) and event.type() in (
+            QEvent.Type.MouseButtonRelease,
+            QEvent.Type.MouseButtonDblClick,
+        ):
+            bar = self.bar_at(event.position())
+            if bar is not None and event.button() == Qt.MouseButton.LeftButton:
+                slot = self._chosen if event.type() == QEvent.Type.MouseButtonRelease else self._picked
+                slot(self.convolutions[bar[1]])
+                return True
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and watched is self.graphics:
+            return self._key(event.key())
+        return super().eventFilter(watched, event)
+
+    def _key(self, key: int) -> bool:
+        last = len(self.convolutions) - 1
+        number = self.convolutions.index(self.layer) if self.layer in self.convolutions else -1
+        moves = {
+            Qt.Key.Key_Left: max(number - 1, 0),
+            Qt.Key.Key_Right: min(number + 1, last),
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: last,
+        }
+        if key in moves:
+            self._chosen(self.convolutions[moves[Qt.Key(key)]])
+            return True
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and number >= 0:
+            self._picked(self.layer)
+            return True
+        return False
+
+    # -- export -------------------------------------------------------------------------------------------------------
+
+    def export_data(self) -> Data:
+        """Every layer for every predictor, those that are not predicted too."""
+        if self.answer is None:
+            return Data((), [])
+        rows: list[tuple[Cell, ...]] = []
+        for result in self.answer.prediction.results:
+            head = (result.predictor, FAMILIES[result.family], result.target.name, TIME_KINDS[result.target.time_kind])
+            for row in self.answer.rows(result.predictor):
+                layer, answer = row.layer, row.answer
+                times = (answer.time_ms, answer.low_ms, answer.high_ms) if answer else (math.nan,) * 3
+                label = layer.config.label() if layer.config else ""
+                rows.append((row.index + 1, layer.name, layer.kind, label, layer.count, *head, *times, row.share, row.verdict))
+        return Data(LAYER_COLUMNS, rows, network_constants(self.answer))
+
+
+LAYER_COLUMNS = (
+    "number",
+    "layer",
+    "kind",
+    "configuration",
+    "count",
+    "predictor",
+    "family",
+    "target",
+    "time_kind",
+    "time_ms",
+    "low_90_ms",
+    "high_90_ms",
+    "share",
+    "verdict",
+)
+
+
+def network_constants(answer: NetworkAnswer) -> dict[str, Cell]:
+    """The network and how it was asked for, as constant columns of an export."""
+    request = answer.request
+    return {
+        "network": answer.network.title,
+        "source": answer.network.source,
+        "batch_size": request.batch_size,
+        "resolution_px": request.resolution,
+        "dtype": request.dtype,
+        "rho": request.rho,
+        "version": __version__,
+    }
+
+
+def _follow_range(item: StripItem, _box: object, ranges: list[list[float]], *_: object) -> None:
+    (left, right), (low, high) = ranges
+    item.set_bounds(QRectF(left, low, right - left, high - low))
