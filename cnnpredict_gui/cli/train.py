@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         trials=None if options.trials is None else usage.whole_number("--trials", options.trials),
         version=options.version,
     )
+    usage.prepare_folder(request.out)
     with Progress("fits") as progress:
         cards = train(request, lambda _, done, total: progress(done, total))
     if options.json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.config import CONFIG_FIELDS, PAIR_FIELDS, ConvConfig
-from cnnpredict_gui.core.errors import CnnPredictError, ConfigError, DataFileError
+from cnnpredict_gui.core.errors import CnnPredictError, ConfigError, DataFileError, OutputError
 from cnnpredict_gui.core.names import FAMILIES, nearest
 
 if TYPE_CHECKING:
@@ -202,6 +203,20 @@ def whole_number(option: str, text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"{option} is {text!r}, not a whole number", f"write {option} 10") from None
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make a folder that results will go to, before the work that takes long.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {folder}: {error.strerror or error}", "choose a folder you may write to") from None
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write to {folder}", "choose a folder you may write to")
 
 
 def is_single(options: argparse.Namespace) -> bool:
