@@ -145,8 +145,8 @@ def with_values(config: ConvConfig, values: Mapping[str, int]) -> ConvConfig:
 def parse_values(text: str, parameter: str) -> list[int]:
     """Values from a text: ``1,2,8``, a range ``16:256:16`` (ends included), or a series ``1,2,4,...,128``.
 
-    A series goes on as its last two numbers before the dots do: by their ratio if it is whole and they do not continue an
-    arithmetic series of three, else by their difference; it ends at the number after the dots.
+    A series goes on by the ratio of the three numbers before the dots if they have one that is whole, else by the difference
+    of the last two; it ends at the number after the dots.
 
     Raises:
         UnknownNameError: the parameter cannot be varied.
@@ -201,8 +201,8 @@ def _continued(values: Sequence[int], end: int | None, parameter: str) -> list[i
         raise ConfigError(f"the dots in the values of {parameter} cannot be filled in", hint, parameter)
     before, last = values[-2:]
     step = last - before
-    is_arithmetic = len(values) > 2 and before - values[-3] == step
-    ratio = last // before if before > 0 and last % before == 0 and not is_arithmetic else 1
+    is_geometric = len(values) > 2 and values[-3] * last == before**2
+    ratio = last // before if is_geometric and last % before == 0 else 1
     found: list[int] = []
     while len(found) <= MAX_POINTS:
         last = last * ratio if ratio > 1 else last + step
