@@ -20,7 +20,7 @@ from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.problems import Problems
 from cnnpredict_gui.gui.session import SessionKeeper, last_session
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
-from cnnpredict_gui.gui.startup import Startup
+from cnnpredict_gui.gui.startup import Startup, make_qt_classes, pumped_import
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
 from cnnpredict_gui.infra.logs import set_up_logging
 from cnnpredict_gui.infra.paths import resources_dir
@@ -68,10 +68,13 @@ class Application(QObject):
         self.window.show()
         for stage, piece in (
             ("core", self._make_context),
-            ("panels", self._make_parameter_panel),
-            ("panels", self._make_predictor_tree),
-            ("panels", self._make_bars),
-            ("charts", self._make_views),
+            ("core", self._import_panels),
+            ("core", self._make_parameter_panel),
+            ("core", self._make_predictor_tree),
+            ("core", self._make_bars),
+            ("core", make_qt_classes),
+            ("core", self._import_charts),
+            ("core", self._make_views),
             ("serving", self._load_models),
             ("serving", self._open_file),
         ):
@@ -102,6 +105,12 @@ class Application(QObject):
         elif crashed and self.memory:
             logger.warning("the last run did not end properly; its session was restored")
             context.say(f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}.")
+
+    def _import_panels(self) -> None:
+        pumped_import("cnnpredict_gui.gui.parameter_panel", "cnnpredict_gui.gui.predictor_tree", "cnnpredict_gui.gui.chrome")
+
+    def _import_charts(self) -> None:
+        pumped_import("pyqtgraph", "cnnpredict_gui.gui.compare")
 
     def _make_parameter_panel(self) -> None:
         from cnnpredict_gui.gui.parameter_panel import ParameterPanel
