@@ -74,7 +74,7 @@ def _print_text(config: ConvConfig, answers: list[tuple[Predictor, Prediction]])
         f"{_count(config.weight_elements)} parameters, {scaled(config.bytes_moved)}B moved, "
         f"{sig3(config.arithmetic_intensity)} FLOP/B"
     )
-    headers = ("TARGET", "FAMILY", "TIME (ms)", "90 % INTERVAL (ms)", "IMAGES/S", "VERDICT", "PREDICTOR")
+    headers = ("TARGET", "FAMILY", "TIME (ms)", "90 % INTERVAL (ms)", "IMAGES/S", "PREDICTOR", "VERDICT")
     for kind, words in TIME_KINDS.items():
         chosen = [(predictor, answer) for predictor, answer in answers if predictor.target.time_kind == kind]
         if not chosen:
@@ -87,8 +87,8 @@ def _print_text(config: ConvConfig, answers: list[tuple[Predictor, Prediction]])
                 sig3(answer.time_ms),
                 interval(answer.low_ms, answer.high_ms),
                 sig3(1000 * config.batch_size / answer.time_ms),
-                answer.verdict,
                 predictor.name,
+                answer.verdict,
             )
             for predictor, answer in chosen
         ]
