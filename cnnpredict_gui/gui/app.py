@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
+from cnnpredict_gui import __version__
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.garbage import GarbageCollector
@@ -138,7 +139,8 @@ class Application(QObject):
         self.context.models.finished.connect(self._read_presets)
         self.context.models.load()
 
-    def _read_presets(self) -> None:
+    def _read_presets(self, loaded: int, failed: int) -> None:
+        logger.info("%d models are ready, %d failed", loaded, failed)
         self.context.models.finished.disconnect(self._read_presets)
         self.panel.architecture.reload()
 
@@ -205,6 +207,7 @@ def run(argv: list[str]) -> int:
     """Run the application; returns the exit code."""
     arguments = parse(argv)
     set_up_logging()
+    logger.info("cnnpredict %s starts", __version__)
     app = _make_qt(arguments)
     if arguments.offscreen:
         from cnnpredict_gui.gui.offscreen import run_offscreen
@@ -221,6 +224,7 @@ def run(argv: list[str]) -> int:
     application.start()
     code = app.exec()
     problems.uninstall()
+    logger.info("cnnpredict ends")
     instance.close()
     return code
 

@@ -23,7 +23,10 @@ MOST = 6
 
 
 class ModelDetails(QTabWidget):
-    """Shows the models that are selected: the first one's card, and all of them beside each other."""
+    """Shows the models that are selected: the first one's card, and all of them beside each other.
+
+    A single model is put beside its other versions.
+    """
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
@@ -36,7 +39,9 @@ class ModelDetails(QTabWidget):
         self.card.setOpenLinks(False)
         self.accuracy = TableView(context, "Accuracy of the model", METRIC_COLUMNS, lambda row: row.protocol, self._constants)
         self.versions = TableView(context, "Models side by side", _columns([]), lambda row: row[0], self._constants)
-        self.versions_hint = QLabel("Select two or more models (Ctrl+click) to see them side by side.")
+        self.versions_hint = QLabel(
+            "Select two or more models (Ctrl+click) to see them side by side. This one has no other version."
+        )
         self.versions_hint.setWordWrap(True)
         self.versions_hint.setProperty("role", "muted")
         beside = QWidget()
@@ -73,7 +78,10 @@ class ModelDetails(QTabWidget):
         self._compare()
 
     def _compare(self) -> None:
-        chosen = self._entries if len(self._entries) > 1 else []
+        chosen = self._entries
+        if len(chosen) == 1:
+            chosen = [entry for entry in self._context.models.entries if entry.name == chosen[0].name][:MOST]
+        chosen = chosen if len(chosen) > 1 else []
         model = self.versions.rows_model
         model.beginResetModel()
         model.columns, model.rows = _columns(chosen), side_by_side(chosen) if chosen else []

@@ -63,9 +63,10 @@ def watch_for_faults() -> None:
 def _end_of_log() -> str:
     try:
         with log_file().open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _LOG_BYTES))
-            return file.read().decode("utf-8", "replace").partition("\n")[2].rstrip()
+            start = max(0, file.seek(0, 2) - _LOG_BYTES)
+            file.seek(start)
+            text = file.read().decode("utf-8", "replace")
+            return (text.partition("\n")[2] if start else text).rstrip()
     except OSError as error:
         return f"(the log cannot be read: {error})"
 

@@ -45,18 +45,31 @@ class LogReader:
         """New complete lines; an unreadable or missing file gives none."""
         try:
             stat = self.path.stat()
+            fresh = b""
             if stat.st_ino != self._inode or stat.st_size < self._offset:
-                self._inode, self._offset, self._rest = stat.st_ino, max(0, stat.st_size - MAX_BYTES), b""
-            if stat.st_size == self._offset:
-                return []
+                fresh = self._end_of_old_file()
+                self._inode, self._offset = stat.st_ino, max(0, stat.st_size - MAX_BYTES)
             with self.path.open("rb") as file:
                 file.seek(self._offset)
-                fresh = file.read(MAX_BYTES)
+                now = file.read(MAX_BYTES)
         except OSError:
             return []
-        self._offset += len(fresh)
-        *whole, self._rest = (self._rest + fresh).split(b"\n")
+        self._offset += len(now)
+        *whole, self._rest = (self._rest + fresh + now).split(b"\n")
         return [self._parsed(line.decode("utf-8", "replace").rstrip("\r")) for line in whole if line.strip()]
+
+    def _end_of_old_file(self) -> bytes:
+        """What was written to the file that was put away, after the last look at it."""
+        old = self.path.with_name(f"{self.path.name}.1")
+        try:
+            if self._inode and old.stat().st_ino == self._inode:
+                with old.open("rb") as file:
+                    file.seek(self._offset)
+                    return file.read(MAX_BYTES)
+        except OSError:
+            pass
+        self._rest = b""
+        return b""
 
     def _parsed(self, text: str) -> LogLine:
         found = _LINE.fullmatch(text)
