@@ -249,7 +249,8 @@ class ModelLibrary:
         if entry.family == "consensus":
             model = ConsensusModel(entry.card, self._parts(entry, entry.card))
         else:
-            model = TrainedModel(entry.card, OnnxModel(verified_bytes(entry.path, entry.card), len(entry.card.features)))
+            data = verified_bytes(entry.path, entry.card)
+            model = TrainedModel(entry.card, OnnxModel(data, len(entry.card.features)), entry.path)
         card, domain = entry.card, TrainingDomain(entry.card)
         bounds = IntervalBounds(card.interval) if card.interval else None
         return Predictor(entry.full_name, entry.version, entry.path, card, model, domain, bounds)

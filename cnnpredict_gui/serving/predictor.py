@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count
 from math import log
 from pathlib import Path
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,8 @@ from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Reasons, Status
 from cnnpredict_gui.core.table import ConfigTable, Floats
+from cnnpredict_gui.serving.bulk import BULK, Worker
 from cnnpredict_gui.serving.domain import Texts, TrainingDomain
-from cnnpredict_gui.serving.engine import OnnxModel
 from cnnpredict_gui.serving.statistics import STATISTICS
 
 #: Rows handled at once; larger tables are cut and their pieces spread over the cores.
@@ -31,38 +33,66 @@ CHUNK_ROWS = 8_192
 PLAUSIBLE_MS = (1e-6, 1e15)
 _REFUSED, _EXTRAPOLATING, _STATES = int(Status.REFUSED), int(Status.EXTRAPOLATING), len(Status)
 _PLAUSIBLE = (log(PLAUSIBLE_MS[0]), log(PLAUSIBLE_MS[1]))
+_KEYS = count()
 _NOT_A_TIME = "the model's answer is not a plausible time for a layer"
 
 
 @dataclass
 class Memo:
-    """What predictors share while they answer one table: log times of all, and the feature matrix used last."""
+    """What predictors share while they answer one table: log times of all, the feature matrix used last, and a worker."""
 
     log_times: dict[int, Floats] = field(default_factory=dict)
     matrix_key: tuple[str, tuple[str, ...]] | None = None
     matrix: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    worker: Worker | None = None
+
+
+class Engine(Protocol):
+    """What runs a model's weights."""
+
+    def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
+        """Answers of shape (n,), float64, for features of shape (n, F)."""
 
 
 class TrainedModel:
-    """Weights and card of one family: gives log times."""
+    """Weights and card of one family: gives log times.
 
-    def __init__(self, card: ModelCard, model: OnnxModel) -> None:
+    ``path`` is that of the weights' file, None where they were not loaded from one.
+    """
+
+    def __init__(self, card: ModelCard, engine: Engine, path: Path | None = None) -> None:
         self.card = card
-        self._model = model
+        self.path = path
+        #: Tells models apart for as long as the program runs.
+        self.key = next(_KEYS)
+        self._engine = engine
         offset = (card.offset_feature,) if card.offset_feature else ()
         self._names = (*card.features, *(name for name in offset if name not in card.features))
         self._offset = self._names.index(offset[0]) if offset else None
 
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights' file by its card; empty if it has none."""
+        return self.card.files.get(self.path.name, "") if self.path else ""
+
     def log_time(self, table: ConfigTable, memo: Memo) -> Floats:
         """Natural log of the time in ms, shape (n,); not finite where the model gave no time."""
-        if id(self) not in memo.log_times:
-            memo.log_times[id(self)] = self._compute(table, memo)
-        return memo.log_times[id(self)]
+        if self.key not in memo.log_times:
+            memo.log_times[self.key] = self._by_worker(table, memo) if memo.worker else self._compute(table, memo)
+        return memo.log_times[self.key]
+
+    def _by_worker(self, table: ConfigTable, memo: Memo) -> Floats:
+        if memo.worker is not None and BULK.is_ready(self):
+            answer = BULK.log_time(memo.worker, self, table)
+            if answer is not None:
+                return answer
+        return self._compute(table, memo)
 
     def _compute(self, table: ConfigTable, memo: Memo) -> Floats:
+        BULK.note(self, table)
         matrix = self._matrix(table, memo)
         width = len(self.card.features)
-        answer = self._model.run(matrix if matrix.shape[1] == width else np.ascontiguousarray(matrix[:, :width]))
+        answer = self._engine.run(matrix if matrix.shape[1] == width else np.ascontiguousarray(matrix[:, :width]))
         if self.card.output == "ms":
             with np.errstate(divide="ignore", invalid="ignore"):
                 answer = np.log(answer)
@@ -177,7 +207,11 @@ def predict_many(predictors: Sequence[Predictor], table: ConfigTable) -> dict[st
 
 
 def _answers(predictors: Sequence[Predictor], table: ConfigTable) -> list[tuple[Predictor, _Answer]]:
-    memo = Memo()
+    with BULK.worker(len(table)) as worker:
+        return _answers_with(predictors, table, Memo(worker=worker))
+
+
+def _answers_with(predictors: Sequence[Predictor], table: ConfigTable, memo: Memo) -> list[tuple[Predictor, _Answer]]:
     found: list[tuple[Predictor, _Answer]] = []
     for predictor in predictors:
         begin = perf_counter()

@@ -65,13 +65,13 @@ def _nodes(ensemble: dict[str, Any]) -> tuple[Array, Array, Array, Array, Array]
 
 
 def _trees(roots: Array, left: Array, right: Array, is_inner: Array) -> list[Array]:
-    """Nodes of each tree, level by level, its root first."""
+    """Nodes of each tree, level by level, its root first; XGBoost needs each right child just after the left one."""
     frontier, tree = roots, np.arange(len(roots))
     levels, owners = [frontier], [tree]
     while len(frontier):
         below = is_inner[frontier]
-        frontier = np.concatenate([left[frontier[below]], right[frontier[below]]])
-        tree = np.tile(tree[below], 2)
+        frontier = np.stack([left[frontier[below]], right[frontier[below]]], axis=1).reshape(-1)
+        tree = np.repeat(tree[below], 2)
         levels.append(frontier)
         owners.append(tree)
     nodes, owner = np.concatenate(levels), np.concatenate(owners)
