@@ -22,11 +22,12 @@ from xgboost import XGBRegressor
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.infra.files import atomic_write
 from cnnpredict_gui.training.families import Regressor
-from cnnpredict_gui.training.network_regressor import NetworkRegressor
+from cnnpredict_gui.training.network_regressor import CLIP, NetworkRegressor
 
 OPSET, ML_OPSET = 18, 5
 #: Largest relative difference of times allowed between a native model and its ONNX graph (both compute in float32).
 TOLERANCE = 2e-3
+_LIMITS = {"lowest": -CLIP, "highest": CLIP}
 _MODES = {b"BRANCH_LEQ": 0, b"BRANCH_LT": 1, b"BRANCH_GTE": 2, b"BRANCH_GT": 3}
 
 
@@ -85,23 +86,42 @@ def _model(nodes: list[onnx.NodeProto], initialisers: list[onnx.TensorProto], fe
 
 
 def _network_graph(model: NetworkRegressor, features: int) -> onnx.ModelProto:
-    program = torch.onnx.export(
-        model.network,
-        (torch.zeros(2, features),),
-        input_names=["features"],
-        output_names=["time"],
-        dynamic_shapes={"features": {0: torch.export.Dim("n")}},
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    proto = program.model_proto
-    del proto.metadata_props[:]
-    for node in proto.graph.node:  # source lines and module names of the exporter: size and paths nobody needs
-        del node.metadata_props[:]
-        node.doc_string = ""
-    return proto
+    """The layers of :class:`TimeNetwork` one by one; SiLU is ``x * sigmoid(x)``."""
+    network = model.network
+    state = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    initialisers = [numpy_helper.from_array(np.atleast_1d(value), name) for name, value in state.items()]
+    initialisers += [numpy_helper.from_array(np.array(limit, dtype=np.float32), name) for name, limit in _LIMITS.items()]
+    nodes = [
+        helper.make_node("Sub", ["features", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "scale"], ["standardised"]),
+        helper.make_node("Clip", ["standardised", *_LIMITS], ["inputs"]),
+    ]
+
+    def linear(source: str, layer: str, target: str) -> None:
+        nodes.append(helper.make_node("Gemm", [source, f"{layer}.weight", f"{layer}.bias"], [target], transB=1))
+
+    def norm(source: str, layer: str, target: str) -> None:
+        scaled = [source, f"{layer}.weight", f"{layer}.bias"]
+        nodes.append(helper.make_node("LayerNormalization", scaled, [target], axis=-1, epsilon=network.norm.eps))
+
+    def silu(source: str, target: str) -> None:
+        nodes.append(helper.make_node("Sigmoid", [source], [f"{target}.gate"]))
+        nodes.append(helper.make_node("Mul", [source, f"{target}.gate"], [target]))
+
+    linear("inputs", "entry", "hidden.0")
+    for number in range(len(network.blocks)):
+        block, hidden = f"blocks.{number}", f"hidden.{number}"
+        norm(hidden, f"{block}.norm", f"{block}.normed")
+        linear(f"{block}.normed", f"{block}.up", f"{block}.raised")
+        silu(f"{block}.raised", f"{block}.active")
+        linear(f"{block}.active", f"{block}.down", f"{block}.correction")
+        nodes.append(helper.make_node("Add", [hidden, f"{block}.correction"], [f"hidden.{number + 1}"]))
+    norm(f"hidden.{len(network.blocks)}", "norm", "normed")
+    silu("normed", "active")
+    linear("active", "head", "ratio")
+    nodes.append(helper.make_node("Mul", ["ratio", "output_scale"], ["scaled"]))
+    nodes.append(helper.make_node("Add", ["scaled", "output_mean"], ["time"]))
+    return _model(nodes, initialisers, features)
 
 
 def _quadratic_graph(model: Pipeline, features: int) -> onnx.ModelProto:

@@ -6,6 +6,7 @@ from the same feature matrix. Each fitted object has ``predict(features) -> (n,)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -75,7 +77,9 @@ def fit_lasso(task: Task, parameters: Parameters) -> Pipeline:
         Lasso(precompute=True, max_iter=200, tol=1e-3, **parameters),
     )
     features = task.features[rows].astype(np.float64)
-    return model.fit(features, task.log_ratio[rows], lasso__sample_weight=task.weight[rows])
+    with warnings.catch_warnings():  # the last digits of the coefficients do not matter
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(features, task.log_ratio[rows], lasso__sample_weight=task.weight[rows])
 
 
 def fit_nn(task: Task, parameters: Parameters) -> NetworkRegressor:
@@ -94,10 +98,10 @@ class FamilyRecipe:
 
 
 def _xgb_start(rows: int) -> Parameters:
-    small = rows < 12_000
+    small, large = rows < 12_000, rows > 100_000
     return {
-        "n_estimators": 500,
-        "max_leaves": 64 if small else 128,
+        "n_estimators": 700 if large else 500,
+        "max_leaves": 64 if small else 160 if large else 128,
         "learning_rate": 0.06 if small else 0.05,
         "subsample": 0.8,
         "colsample_bytree": 0.3,
@@ -107,7 +111,7 @@ def _xgb_start(rows: int) -> Parameters:
 
 def _xgb_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
     return _xgb_start(rows) | {
-        "max_leaves": trial.suggest_int("max_leaves", 32, 128, log=True),
+        "max_leaves": trial.suggest_int("max_leaves", 32, 160, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.1, log=True),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.15, 0.6),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 8.0, log=True),
@@ -134,7 +138,7 @@ def _lasso_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
 
 
 def _nn_start(rows: int) -> Parameters:
-    return {"width": 128, "blocks": 3, "steps": 4000, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 0.1}
+    return {"width": 128, "blocks": 3, "steps": 2800, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 0.1}
 
 
 def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
@@ -146,7 +150,7 @@ def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
 
 RECIPES: dict[str, FamilyRecipe] = {
     "nn": FamilyRecipe(fit_nn, _nn_start, _nn_space, trials=2),
-    "xgb": FamilyRecipe(fit_xgb, _xgb_start, _xgb_space, trials=6),
-    "rf": FamilyRecipe(fit_rf, _rf_start, _rf_space, trials=3),
-    "lasso": FamilyRecipe(fit_lasso, _lasso_start, _lasso_space, trials=3),
+    "xgb": FamilyRecipe(fit_xgb, _xgb_start, _xgb_space, trials=4),
+    "rf": FamilyRecipe(fit_rf, _rf_start, _rf_space, trials=2),
+    "lasso": FamilyRecipe(fit_lasso, _lasso_start, _lasso_space, trials=2),
 }

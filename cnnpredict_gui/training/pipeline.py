@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cnnpredict_gui.core.card import Interval, Metrics, ModelCard, Provenance, Range
 from cnnpredict_gui.core.config import INTEGER_FIELDS
@@ -106,6 +107,11 @@ def train(
         DataFileError: the data cannot be used.
         CancelledByUserError: ``cancelled`` said so.
     """
+    with threadpool_limits(limits=request.threads):
+        return _train(request, progress, cancelled)
+
+
+def _train(request: TrainRequest, progress: Progress | None, cancelled: Callable[[], bool] | None) -> list[ModelCard]:
     own, others = load_measurements(request.data, request.target)
     if len(own) < MIN_ROWS:
         raise DataFileError(f"only {len(own)} usable rows of {request.target}", f"measure at least {MIN_ROWS} layers")
@@ -141,11 +147,9 @@ def _folds(family: str, rows: int) -> tuple[int, int]:
 
     The network takes longest to fit and gets fewer; the number of rows scored stands in the card's metrics.
     """
-    if rows >= 40_000:
-        return 2, 1
     if family == "nn":
-        return 3, 1
-    return (5, 3) if rows < 12_000 else (3, 2)
+        return 2, 1
+    return (4, 2) if rows < 12_000 else (2, 1)
 
 
 def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:

@@ -107,7 +107,7 @@ def hard_splits(pool: Pool, seed: int, folds: int) -> tuple[str, list[Split]]:
     """Name and splits of the third protocol."""
     names = sorted({name for text in np.unique(pool.own.rows.networks) for name in text.split("|") if name})
     if 2 <= len(names) <= 2 * FOLDS:
-        return "leave_one_network_out", [_network_split(pool, name) for name in names[:FOLDS]]
+        return "leave_one_network_out", [_network_split(pool, name) for name in names[: 2 * folds]]
 
     def combination(part: Samples) -> npt.NDArray[np.uint64]:
         return hash_columns(part.rows.table, COMBINATION)
