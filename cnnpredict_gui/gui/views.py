@@ -35,6 +35,9 @@ VIEWS: tuple[ViewSpec, ...] = (
     ViewSpec("compare", "Compare", "cnnpredict_gui.gui.compare:CompareView", "One layer, many predictors"),
     ViewSpec("sweep", "Sweep", "cnnpredict_gui.gui.sweep_view:SweepView", "One or two parameters varied, live"),
     ViewSpec("network", "Network", "cnnpredict_gui.gui.network_view:NetworkView", "All layers of a network", (".onnx",)),
+    ViewSpec(
+        "batch", "Batch", "cnnpredict_gui.gui.batch_view:BatchView", "A file of layers", (".csv", ".parquet", ".pq", ".tsv")
+    ),
     ViewSpec("models", "Models", "cnnpredict_gui.gui.model_library:ModelsView", "All models, their cards and what failed"),
     ViewSpec("log", "Log", "cnnpredict_gui.gui.log_view:LogView", "What the program did"),
 )
