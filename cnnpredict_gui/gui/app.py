@@ -42,6 +42,7 @@ class Application(QObject):
         kept = not (arguments.safe_mode or arguments.offscreen)
         self.preferences = Preferences(kept, arguments.models_dir, arguments.safe_mode, self)
         self.memory, self._trouble = self._last_session()
+        self._news = ""
         mode = arguments.theme or self.preferences.current.theme
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
@@ -105,7 +106,7 @@ class Application(QObject):
             context.report(DataFileError("the last session could not be restored", self._trouble))
         elif crashed and self.memory:
             logger.warning("the last run did not end properly; its session was restored")
-            context.say(f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}.")
+            self._news = f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}."
 
     def _import_panels(self) -> None:
         pumped_import("cnnpredict_gui.gui.parameter_panel", "cnnpredict_gui.gui.predictor_tree", "cnnpredict_gui.gui.chrome")
@@ -153,6 +154,8 @@ class Application(QObject):
         self.window.show_view(asked if asked in known else known[0])
 
     def _open_file(self) -> None:
+        if self._news:
+            self.context.say(self._news)
         if self.arguments.open:
             self.window.open_file(str(self.arguments.open))
 

@@ -1,0 +1,122 @@
+"""Sessions as files, kept by themselves, and what happens when they are damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.core.errors import DataFileError, OutputError
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.main_window import MainWindow
+from cnnpredict_gui.gui.session import SessionKeeper, autosave_file, last_session, read_session
+from cnnpredict_gui.gui.views import VIEWS
+from tests.gui.conftest import Reports
+
+
+@pytest.fixture
+def window(qtbot: QtBot, context: AppContext, reports: Reports) -> Iterator[MainWindow]:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.set_context(context)
+    context.report = reports.errors.append
+    window.add_views(tuple(spec for spec in VIEWS if spec.name in ("models", "log")))
+    window.show_view("models")
+    yield window
+    window.context = None
+
+
+@pytest.fixture
+def keeper(window: MainWindow, context: AppContext) -> SessionKeeper:
+    keeper = SessionKeeper(window)
+    keeper.start(context)
+    return keeper
+
+
+def test_a_session_brings_everything_back(
+    keeper: SessionKeeper, context: AppContext, window: MainWindow, tmp_path: Path
+) -> None:
+    state = context.state
+    changed = state.config.model_copy(update={"output_channels": 48})
+    state.set_config(changed)
+    state.pin()
+    state.select(["rf_prediction-training-cpu"])
+    state.set_favourite("rf_prediction-training-cpu", True)
+    window.make_view("log").level.setCurrentIndex(3)  # type: ignore[attr-defined]
+    keeper.save(tmp_path / "mine")
+    assert keeper.path == tmp_path / "mine.cnnpredict" and "mine" in window.windowTitle()
+    state.set_config(changed.model_copy(update={"output_channels": 7}))
+    state.clear_pinned()
+    state.select([])
+    window.make_view("log").level.setCurrentIndex(0)  # type: ignore[attr-defined]
+    window.show_view("log")
+    keeper.open(tmp_path / "mine.cnnpredict")
+    assert (state.config, state.selection) == (changed, ("rf_prediction-training-cpu",))
+    assert [pin.config for pin in state.pinned] == [changed] and state.favourites == {"rf_prediction-training-cpu"}
+    assert window.current_view() == "models"
+    assert window.make_view("log").level.currentIndex() == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"format": 1}', '{"format": 99, "state": {}}', '{"format": 1, "state": {"format": 1, "config": 3}}'],
+)
+def test_a_file_that_is_no_session_changes_nothing(
+    keeper: SessionKeeper, context: AppContext, tmp_path: Path, text: str
+) -> None:
+    before = context.state.to_json()
+    path = tmp_path / "bad.cnnpredict"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataFileError) as failure:
+        keeper.open(path)
+    assert failure.value.hint and context.state.to_json() == before and keeper.path is None
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_missing_file_and_an_unwritable_place(keeper: SessionKeeper, tmp_path: Path) -> None:
+    with pytest.raises(DataFileError):
+        read_session(tmp_path / "nowhere.cnnpredict")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        keeper.save(tmp_path / "file" / "x.cnnpredict")
+    assert keeper.path is None
+
+
+def test_the_session_is_kept_when_it_changed(qtbot: QtBot, keeper: SessionKeeper, context: AppContext) -> None:
+    keeper.autosave()
+    qtbot.waitUntil(lambda: autosave_file().exists() and not context.tasks.running, timeout=5_000)
+    stamp = autosave_file().stat().st_mtime_ns
+    keeper.autosave()
+    assert not context.tasks.running and autosave_file().stat().st_mtime_ns == stamp
+    context.state.set_config(context.state.config.model_copy(update={"output_channels": 5}))
+    keeper.autosave()
+    qtbot.waitUntil(lambda: not context.tasks.running, timeout=5_000)
+    assert last_session()[0]["state"]["config"]["output_channels"] == 5
+
+
+def test_a_crash_is_noticed_by_the_next_start(window: MainWindow, context: AppContext) -> None:
+    first = SessionKeeper(window)
+    assert not first.start(context)
+    second = SessionKeeper(window)
+    assert second.start(context)
+    second.finish()
+    assert not SessionKeeper(window).start(context) and last_session()[0]["state"]["format"] == 1
+
+
+def test_a_kept_session_that_cannot_be_used_is_set_aside(
+    keeper: SessionKeeper, context: AppContext, reports: Reports, own_home: Path
+) -> None:
+    keeper.finish()
+    content = json.loads(autosave_file().read_text(encoding="utf-8"))
+    content["state"]["config"]["stride"] = -1
+    autosave_file().write_text(json.dumps(content), encoding="utf-8")
+    data, problem = last_session()
+    assert problem == ""
+    before = context.state.config
+    keeper.restore(data)
+    kept = list((own_home / "data").glob("last-session.damaged-*.cnnpredict"))
+    assert len(kept) == 1 and not autosave_file().exists() and context.state.config == before
+    assert str(kept[0]) in reports.errors[0].hint
