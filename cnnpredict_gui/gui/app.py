@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,13 +126,15 @@ class Application(QObject):
 
         self.window.predictor_dock.setWidget(PredictorTree(self.context))
 
-    def _make_bars(self) -> None:
+    def _make_bars(self) -> Iterator[None]:
         from cnnpredict_gui.gui.chrome import add_actions
         from cnnpredict_gui.gui.status_bar import StatusBar
         from cnnpredict_gui.gui.workbench import Workbench
 
         add_actions(self.window, self.context)
+        yield
         self.workbench = Workbench(self.window, self.context, self.keeper)
+        yield
         if not self._remembered:
             self.window.arrange_docks()
         StatusBar(self.window.statusBar(), self.context)
@@ -145,10 +148,11 @@ class Application(QObject):
         self.context.models.finished.disconnect(self._read_presets)
         self.panel.architecture.reload()
 
-    def _make_views(self) -> None:
+    def _make_views(self) -> Iterator[None]:
         from cnnpredict_gui.gui.views import VIEWS
 
         self.window.add_views(VIEWS)
+        yield
         asked = self.arguments.view if self.arguments.screenshot else self._remembered.get("view", "")
         known = [spec.name for spec in VIEWS]
         self.window.show_view(asked if asked in known else known[0])
