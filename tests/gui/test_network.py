@@ -1,0 +1,297 @@
+"""The Network view with small real models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.export import csv
+from cnnpredict_gui.gui.network_view import CHANNEL, NetworkView
+from cnnpredict_gui.studies.network import predict_network
+from cnnpredict_gui.studies.presets import preset
+from tests.gui.conftest import Reports
+from tests.gui.contract import WidgetContract, settle
+
+CONSENSUS = "consensus_prediction-training-gpul40s"
+
+
+def wait(qtbot: QtBot, view: NetworkView) -> None:
+    qtbot.waitUntil(lambda: not view.busy(), timeout=15_000)
+
+
+@pytest.fixture
+def view(qtbot: QtBot, context: AppContext) -> NetworkView:
+    context.state.set_focus(CONSENSUS)
+    view = NetworkView(context)
+    qtbot.addWidget(view)
+    view.resize(940, 700)
+    with qtbot.waitExposed(view):
+        view.show()
+    wait(qtbot, view)
+    return view
+
+
+def choose(qtbot: QtBot, view: NetworkView, key: str) -> None:
+    view.network.setCurrentIndex(view.network.findData(key))
+    view.network.activated.emit(view.network.currentIndex())
+    wait(qtbot, view)
+
+
+def write_network(path: Path, batch: str | int = "N", size: str | int = 32) -> Path:
+    """Two convolutions with an activation between them."""
+    weights = [
+        helper.make_tensor_value_info("w1", TensorProto.FLOAT, [8, 3, 3, 3]),
+        helper.make_tensor_value_info("w2", TensorProto.FLOAT, [16, 8, 1, 1]),
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "w1"], ["a"], name="first", pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", ["a"], ["b"], name="between"),
+            helper.make_node("Conv", ["b", "w2"], ["y"], name="second"),
+        ],
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, size, size]), *weights],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+class TestNetworkContract(WidgetContract):
+    channel = CHANNEL
+
+    def make(self, context: AppContext) -> QWidget:
+        return NetworkView(context)
+
+    def shown(self, qtbot: QtBot, context: AppContext) -> QWidget:
+        view = super().shown(qtbot, context)
+        assert isinstance(view, NetworkView)
+        wait(qtbot, view)
+        return view
+
+
+def test_shows_what_the_predictors_say_of_the_network(view: NetworkView, context: AppContext) -> None:
+    layers = preset("resnet50").layers(224, 1)
+    wanted = predict_network(layers, context.models.chosen(context.state.selection))
+    assert view.answer is not None and view.answer.network.title == "ResNet-50"
+    got = {one.predictor: one.total for one in view.answer.prediction.results}
+    for one in wanted.results:
+        assert got[one.predictor].time_ms == pytest.approx(one.total.time_ms)
+        assert got[one.predictor].high_ms == pytest.approx(one.total.high_ms)
+    assert len(view.chart.items) == 5 and all(len(item.time) == 53 for item in view.chart.items)
+    assert len(view.layers.shown_rows()) == len(layers)
+    bars = {bar.key: bar for panel in view.sums.panels for bar in panel.bars}
+    assert bars[CONSENSUS].time_ms == pytest.approx(got[CONSENSUS].time_ms)
+
+
+def test_what_is_not_predicted_is_always_listed(view: NetworkView) -> None:
+    rows = {row.kind: row for row in view.not_predicted.shown_rows()}
+    assert rows["normalisation"].count == 53 and rows["linear"].reason
+    assert view.not_predicted.isVisible() and "not in the sum" in view.summary.text()
+    others = [row for row in view.layers.shown_rows() if row.answer is None]
+    assert others and all(row.verdict.startswith("not predicted: ") for row in others)
+
+
+def test_shares_add_up(view: NetworkView) -> None:
+    shares = [row.share * 1.0 for row in view.layers.shown_rows() if row.answer is not None]
+    assert sum(shares) == pytest.approx(1.0)
+
+
+def test_says_how_the_sum_gets_its_interval(qtbot: QtBot, view: NetworkView) -> None:
+    assert "ρ = 0.5" in view.help.text() and "neither simply added" in view.help.text() and "√" in view.help.toolTip()
+    assert view.answer is not None
+    middle = view.answer.prediction.results[0].total
+    view.rho.setValue(1.0)
+    wait(qtbot, view)
+    total = view.answer.prediction.results[0].total
+    assert (total.low_ms, total.high_ms) == pytest.approx(middle.dependent) and "ρ = 1" in view.help.text()
+
+
+def test_resolution_and_batch_size(qtbot: QtBot, view: NetworkView) -> None:
+    assert view.answer is not None
+    before = view.answer.prediction.results[0].total.time_ms
+    view.resolution.setValue(320)
+    view.batch_size.setFocus()
+    qtbot.keyClick(view.batch_size, Qt.Key.Key_Up)
+    wait(qtbot, view)
+    config = next(layer.config for layer in view.answer.prediction.layers if layer.config)
+    assert (config.batch_size, config.input_height) == (2, 320)
+    assert view.answer.prediction.results[0].total.time_ms > before
+
+
+def test_another_network_by_typing(qtbot: QtBot, view: NetworkView) -> None:
+    line = view.network.lineEdit()
+    assert line is not None
+    line.selectAll()
+    qtbot.keyClicks(line, "AlexNet")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    wait(qtbot, view)
+    assert view.answer is not None and view.answer.network.title == "AlexNet" and len(view.chart.items[0].time) == 5
+
+
+def test_extrapolated_layers_are_hatched_and_refused_ones_crossed(qtbot: QtBot, view: NetworkView) -> None:
+    view.batch_size.setValue(4)
+    wait(qtbot, view)
+    assert (view.chart.items[0].status == Status.EXTRAPOLATING).all()
+    assert [entry[0] for entry in view.chart.legend.entries] == ["extrapolated"]
+    view.dtype.setCurrentIndex(view.dtype.findData("int8"))
+    view.dtype.activated.emit(view.dtype.currentIndex())
+    wait(qtbot, view)
+    assert view.chart.is_empty and view.sums.is_empty
+    assert all(row.refused == 53 for row in view.totals.shown_rows())
+
+
+def test_double_click_puts_a_layer_into_the_panel(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    index = view.layers.proxy.index(0, 1)
+    place = view.layers.visualRect(index).center()
+    qtbot.mouseClick(view.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(view.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert context.state.config.kernel_height == 7 and context.state.config.output_channels == 64
+
+
+def test_bars_by_mouse_and_keyboard(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    chart = view.chart
+    box = chart.plots[0].getViewBox()
+    low, high = chart.plots[0].viewRange()[1]
+    point = chart.graphics.mapFromScene(box.mapViewToScene(QPointF(0.5, (low + high) / 2)))
+    qtbot.mouseClick(chart.graphics.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
+    assert chart.layer == 0 and view.layers.selected_rows()[0].index == 0
+    assert "conv1" in chart.describe(0, 0) and "of the sum" in chart.describe(0, 0)
+    for key in (Qt.Key.Key_End, Qt.Key.Key_Left, Qt.Key.Key_Return):
+        qtbot.keyClick(chart.graphics, key)
+    assert view.answer is not None and chart.layer == chart.convolutions[-2]
+    assert context.state.config == view.answer.prediction.layers[chart.convolutions[-2]].config
+
+
+def test_layers_that_are_not_predicted_stay_out_of_the_panel(view: NetworkView, context: AppContext, reports: Reports) -> None:
+    before = context.state.config
+    view._take_over(1)
+    assert context.state.config == before and "not predicted" in reports.texts[-1]
+
+
+def test_the_table_follows_the_predictor_in_focus(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    first = view.layers.shown_rows()[0].answer
+    context.state.set_focus("lasso_prediction-training-gpul40s")
+    second = view.layers.shown_rows()[0].answer
+    assert first is not None and second is not None and first.time_ms != second.time_ms
+    assert "lasso" in view.tabs.tabText(0).lower()
+
+
+def test_file_with_fixed_shapes(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
+    assert view.open_file(str(write_network(tmp_path / "small.onnx", 2, 16)))
+    wait(qtbot, view)
+    assert view.answer is not None and view.answer.network.title == "small"
+    configs = [layer.config for layer in view.answer.prediction.layers if layer.config]
+    assert [config.output_channels for config in configs] == [8, 16] and configs[0].batch_size == 2
+    assert [row.kind for row in view.not_predicted.shown_rows()] == ["activation"]
+    assert not view.resolution.isEnabled()
+    view.batch_size.setValue(1)
+    wait(qtbot, view)
+    assert view.answer.prediction.layers[0].config is not None and view.answer.prediction.layers[0].config.batch_size == 1
+
+
+def test_open_extents_are_asked_for(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
+    view.open_path(str(write_network(tmp_path / "open.onnx", "N", "S")))
+    qtbot.waitUntil(lambda: view.dialog is not None, timeout=10_000)
+    dialog = view.dialog
+    assert dialog is not None and dialog.boxes["N"].value() == 1
+    dialog.boxes["N"].setValue(3)
+    dialog.boxes["S"].setValue(48)
+    button = dialog.findChildren(QDialogButtonBox)[0].button(QDialogButtonBox.StandardButton.Ok)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    wait(qtbot, view)
+    assert view.answer is not None
+    config = view.answer.prediction.layers[0].config
+    assert config is not None and (config.batch_size, config.input_height) == (3, 48)
+
+
+def test_dropped_table_of_layers(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("name,input_channels,input_height,input_width,output_channels,kernel_size,count\nstem,3,32,32,8,3,2\n")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    action, button, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(view, QDragEnterEvent(QPoint(5, 5), action, mime, button, none))
+    QApplication.sendEvent(view, QDropEvent(QPointF(5, 5), action, mime, button, none))
+    qtbot.waitUntil(lambda: view.answer is not None and view.answer.network.title == "mine", timeout=10_000)
+    wait(qtbot, view)
+    assert view.answer is not None and view.answer.prediction.layers[0].count == 2
+    result = view.answer.prediction.results[0]
+    assert result.total.time_ms == pytest.approx(2 * float(result.time_ms[0]))
+
+
+def test_a_broken_file_says_what_to_do(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"nonsense")
+    view.open_path(str(path))
+    wait(qtbot, view)
+    assert not view.message.isHidden() and "broken.onnx" in view.message.text()
+    assert view.answer is not None and view.answer.network.title == "ResNet-50"
+
+
+def test_opening_can_be_cancelled(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
+    view.open_path(str(write_network(tmp_path / "small.onnx", 1, 16)))
+    assert view.cancel.isVisible()
+    qtbot.mouseClick(view.cancel, Qt.MouseButton.LeftButton)
+    assert not view.cancel.isVisible() and not view.progress.isVisible()
+    wait(qtbot, view)
+    assert view.answer is not None and view.answer.network.title == "ResNet-50"
+
+
+def test_no_predictor_still_lists_the_layers(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    context.state.select([])
+    wait(qtbot, view)
+    assert view.chart.is_empty and view.sums.is_empty
+    assert len(view.layers.shown_rows()) > 100 and view.not_predicted.shown_rows()
+
+
+def test_exports_name_the_network(view: NetworkView) -> None:
+    for source in (view.chart, view.sums, view.layers, view.totals, view.not_predicted):
+        lines = csv(source).splitlines()
+        fields = dict(zip(lines[0].split(","), lines[1].split(","), strict=False))
+        assert "network" in fields and "ResNet-50" in lines[1]
+
+
+def test_settings_are_kept(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    choose(qtbot, view, "preset:vgg16")
+    view.resolution.setValue(256)
+    view.chart.log.setChecked(True)
+    other = NetworkView(context)
+    qtbot.addWidget(other)
+    other.restore(view.save())
+    wait(qtbot, other)
+    assert other.network.currentData() == "preset:vgg16" and other.resolution.value() == 256 and other.chart.log.isChecked()
+
+
+def test_an_open_file_is_kept(qtbot: QtBot, view: NetworkView, context: AppContext, tmp_path: Path) -> None:
+    view.open_path(str(write_network(tmp_path / "open.onnx", "N", 16)), {"N": 2})
+    wait(qtbot, view)
+    other = NetworkView(context)
+    qtbot.addWidget(other)
+    other.restore(view.save())
+    other.show()
+    wait(qtbot, other)
+    assert other.network.currentData() == "file"
+    assert other.answer is not None and other.answer.network.title == "open"
+
+
+def test_hidden_views_wait(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    before = view.answer
+    view.hide()
+    context.state.select(context.state.selection[:1])
+    settle(qtbot, context, CHANNEL)
+    wait(qtbot, view)
+    assert view.answer is before
+    view.show()
+    view.activated()
+    wait(qtbot, view)
+    assert view.answer is not None and len(view.answer.prediction.results) == 1
