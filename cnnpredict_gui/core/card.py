@@ -103,6 +103,8 @@ class ModelCard(_Strict):
     ranges: dict[str, Range] = Field(default_factory=dict)
     #: Values seen, for parameters with few of them (kernel sizes, strides, groups).
     values_seen: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    #: Algorithm to the values seen with it, for parameters where it was measured with fewer than the target as a whole.
+    seen_with_algorithm: dict[str, dict[str, tuple[int, ...]]] = Field(default_factory=dict)
     interval: Interval | None = None
     #: Protocol to metrics: ``random_5_fold``, ``grouped_by_shape``, and ``leave_one_network_out`` or ``unseen_combinations``.
     metrics: dict[str, Metrics] = Field(default_factory=dict)

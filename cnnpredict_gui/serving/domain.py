@@ -44,7 +44,13 @@ class TrainingDomain:
         words = {"algorithm": (*card.algorithms, card.default_algorithm), "dtype": card.dtypes, "direction": card.directions}
         self._known = {field: tuple(dict.fromkeys(values)) for field, values in words.items()}
         self._allowed = {field: np.isin(VOCABULARY[field], values) for field, values in self._known.items()}
-        self._key = ("domain", json.dumps([card.model_dump(include={"ranges", "values_seen"}), self._known], sort_keys=True))
+        self._with_algorithm = {
+            (VOCABULARY["algorithm"].index(algorithm), name): values
+            for algorithm, fields in card.seen_with_algorithm.items()
+            for name, values in fields.items()
+        }
+        known = card.model_dump(include={"ranges", "values_seen", "seen_with_algorithm"})
+        self._key = ("domain", json.dumps([known, self._known], sort_keys=True))
 
     def status(self, table: ConfigTable) -> npt.NDArray[np.uint8]:
         """:class:`Status` of every row, shape (n,), uint8; kept for other predictors with the same domain."""
@@ -52,6 +58,8 @@ class TrainingDomain:
             outside = self._outside(table).any(axis=0)
             for name in self._seen:
                 outside |= ~self._was_seen(table, name)
+            for code, name in self._with_algorithm:
+                outside |= self._unseen_with_algorithm(table, code, name)
             status = np.where(outside, np.uint8(Status.EXTRAPOLATING), np.uint8(Status.IN_RANGE))
             for field, allowed in self._allowed.items():
                 status[~allowed[table.columns[field]]] = Status.REFUSED
@@ -93,6 +101,14 @@ class TrainingDomain:
         values = table.columns[name] if name in table.columns else quantities(table)[name].astype(np.int64)
         return lookup[np.minimum(values, len(lookup) - 1)]
 
+    def _unseen_with_algorithm(self, table: ConfigTable, code: int, name: str) -> npt.NDArray[np.bool_]:
+        """Rows of an algorithm whose value of a parameter was measured, but not with this algorithm."""
+        rows: npt.NDArray[np.bool_] = table.columns["algorithm"] == code
+        if not rows.any():
+            return rows
+        unseen: npt.NDArray[np.bool_] = ~np.isin(table.columns[name], self._with_algorithm[code, name])
+        return rows & unseen & self._was_seen(table, name)
+
     def _extrapolations(self, table: ConfigTable) -> Texts:
         wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]] = {}
         for name in self._seen:
@@ -104,7 +120,21 @@ class TrainingDomain:
             self._tell_pair(texts, wrong, name)
         for name, (mask, values) in sorted(wrong.items(), key=lambda item: item[0] not in INTEGER_FIELDS):
             self._tell(texts, name, name, np.flatnonzero(mask), values)
+        for code, name in self._with_algorithm:
+            self._tell_algorithm(texts, table, code, name)
         return texts
+
+    def _tell_algorithm(self, texts: Texts, table: ConfigTable, code: int, name: str) -> None:
+        height = name.replace("width", "height")
+        if name != height and (code, height) in self._with_algorithm:
+            return  # told once, for the height
+        rows = np.flatnonzero(self._unseen_with_algorithm(table, code, name))
+        values = table.columns[name][rows]
+        for value in np.unique(values):
+            seen = ", ".join(map(str, self._with_algorithm[code, name]))
+            label = _PAIRS.get(name, name)
+            text = f"{label} {value} never measured with {VOCABULARY['algorithm'][code]} (seen {seen})"
+            _append(texts, rows[values == value], text)
 
     def _tell_pair(self, texts: Texts, wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]], name: str) -> None:
         """Tell a height and a width that are at fault alike in one phrase, and take them out of ``wrong``."""

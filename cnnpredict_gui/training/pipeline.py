@@ -11,12 +11,13 @@ import importlib.metadata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnnpredict_gui.core.card import Interval, Metrics, ModelCard, Provenance, Range
-from cnnpredict_gui.core.config import INTEGER_FIELDS
+from cnnpredict_gui.core.config import ALGORITHMS, INTEGER_FIELDS
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError
 from cnnpredict_gui.core.features import quantities
 from cnnpredict_gui.core.names import LAYOUT, TRAINED_FAMILIES, TRAINING_PREFIX, predictor_name
@@ -242,11 +243,7 @@ def _card(run: _Run, family: str, own: Measurements, predictions: dict[str, Floa
         version=run.request.version,
         target=own.target,
         device=own.device,
-        default_algorithm=default_algorithm(own.table),
-        algorithms=names_present(own.table, "algorithm"),
-        dtypes=names_present(own.table, "dtype"),
-        ranges=_ranges(own.table),
-        values_seen=_values_seen(own.table),
+        **domain_of(own.table),
         interval=_interval(own, predictions["grouped_by_shape"]),
         metrics=_scored(own, predictions),
         provenance=Provenance(
@@ -261,6 +258,18 @@ def _card(run: _Run, family: str, own: Measurements, predictions: dict[str, Floa
         seed=run.request.seed,
         created=run.created,
     )
+
+
+def domain_of(table: ConfigTable) -> dict[str, Any]:
+    """The fields of a card that say what the training data spans."""
+    return {
+        "default_algorithm": default_algorithm(table),
+        "algorithms": names_present(table, "algorithm"),
+        "dtypes": names_present(table, "dtype"),
+        "ranges": _ranges(table),
+        "values_seen": _values_seen(table),
+        "seen_with_algorithm": _seen_with_algorithm(table),
+    }
 
 
 def _version(library: str) -> str:
@@ -279,3 +288,13 @@ def _ranges(table: ConfigTable) -> dict[str, Range]:
 def _values_seen(table: ConfigTable) -> dict[str, tuple[int, ...]]:
     seen = {name: tuple(int(value) for value in np.unique(table.columns[name])) for name in LISTED}
     return {name: values for name, values in seen.items() if len(values) <= FEW_VALUES}
+
+
+def _seen_with_algorithm(table: ConfigTable) -> dict[str, dict[str, tuple[int, ...]]]:
+    everywhere, found = _values_seen(table), {}
+    for algorithm in names_present(table, "algorithm"):
+        own = _values_seen(table[table.columns["algorithm"] == ALGORITHMS.index(algorithm)])
+        fewer = {name: values for name, values in own.items() if name in everywhere and values != everywhere[name]}
+        if fewer:
+            found[algorithm] = fewer
+    return found
