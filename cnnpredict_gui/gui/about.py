@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.infra.paths import config_dir, data_dir, log_dir
 from cnnpredict_gui.infra.versions import versions
@@ -49,6 +50,7 @@ class AboutDialog(QDialog):
         self.copy_button.setToolTip("Copy the versions, for a report")
         self.copy_button.clicked.connect(self.copy)
         buttons.rejected.connect(self.reject)
+        plain_buttons(buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
         layout.setSpacing(GRID)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QStyle, QVBoxLayout, QWidget
+from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication, QIcon
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QStyle,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.theme import GRID
@@ -21,8 +31,8 @@ class ErrorDialog(QDialog):
         self.setWindowTitle("cnnpredict: something went wrong")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.error, self.report = error, report
-        self.message = QLabel(error.message)
-        self.hint = QLabel(error.hint[:1].upper() + error.hint[1:])
+        self.message = QLabel(sentence(error.message))
+        self.hint = QLabel(sentence(error.hint))
         self.details = QPlainTextEdit(self._details())
         self.more = QPushButton("&Details")
         self.copy_button = QPushButton("&Copy")
@@ -88,6 +98,25 @@ class ErrorDialog(QDialog):
     def copy(self) -> None:
         """Put everything on the clipboard."""
         QGuiApplication.clipboard().setText(self.text())
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter, unless it begins with a name such as ``best_model.onnx``."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
+def plain_buttons(box: QDialogButtonBox) -> None:
+    """Buttons without pictures; Enter presses OK or Close, never one that clears or copies."""
+    for button in box.buttons():
+        button.setIcon(QIcon())
+        role = box.buttonRole(button)
+        leaves = role in (QDialogButtonBox.ButtonRole.AcceptRole, QDialogButtonBox.ButtonRole.RejectRole)
+        if isinstance(button, QPushButton):
+            button.setAutoDefault(leaves)
+    accept = box.button(QDialogButtonBox.StandardButton.Ok) or box.button(QDialogButtonBox.StandardButton.Close)
+    if accept is not None:
+        accept.setDefault(True)
 
 
 def open_log_folder() -> None:

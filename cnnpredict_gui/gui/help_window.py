@@ -30,6 +30,7 @@ class HelpWindow(QDialog):
         self.search.returnPressed.connect(self.find_next)
         self.list = QListWidget()
         self.list.setAccessibleName("Pages of the help")
+        self.list.setSpacing(GRID // 4)
         self.list.currentItemChanged.connect(self._on_item)
         self.text = QTextBrowser()
         self.text.setAccessibleName("Text of the help")

@@ -94,7 +94,9 @@ class ModelDetails(QTabWidget):
 def _columns(entries: Sequence[ModelEntry]) -> tuple[Column, ...]:
     """Column of the property, and one for each model."""
     made = [Column("property", "property", lambda row: row[0])]
+    several = len({entry.folder.name for entry in entries}) > 1
     for number, entry in enumerate(entries, 1):
-        title = f"{FAMILIES[entry.family]} {entry.version}".strip()
+        target = f"{entry.target.title if entry.target else entry.folder.name} · " if several else ""
+        title = f"{target}{FAMILIES[entry.family]} {entry.version}".strip()
         made.append(Column(f"{entry.full_name}", title, lambda row, n=number: row[n], tip=entry.full_name))  # type: ignore[misc]
     return tuple(made)

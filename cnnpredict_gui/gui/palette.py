@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPalette
+from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QDialog,
     QLabel,
@@ -42,14 +42,18 @@ class Command:
 
 
 def ranked(commands: Sequence[Command], pattern: str) -> list[Command]:
-    """Commands that answer the pattern, best first; in their order when the pattern is empty."""
-    scored = []
+    """Commands that answer the pattern, best first; in their order when the pattern is empty.
+
+    The text is searched fuzzily; kind and words must contain what is typed as it is, and count less.
+    """
+    scored, words = [], pattern.lower().split()
     for number, command in enumerate(commands):
-        own = fuzzy_score(pattern, command.text)
-        wide = fuzzy_score(pattern, f"{command.text} {command.kind} {command.words}")
-        if own is not None or wide is not None:
-            best = max(own if own is not None else -1e9, (wide if wide is not None else -1e9) - 4)
-            scored.append((-best, number, command))
+        score = fuzzy_score(pattern, command.text)
+        if score is None:
+            everything = f"{command.text} {command.kind} {command.words}".lower()
+            score = 0.0 if all(word in everything for word in words) else None
+        if score is not None:
+            scored.append((-score, number, command))
     return [command for _, _, command in sorted(scored, key=lambda item: item[:2])][:SHOWN]
 
 
@@ -106,6 +110,13 @@ class CommandPalette(QDialog):
         self.show_matches("")
         self._place(parent)
         self.search.setFocus()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A thin frame: popups have none of their own."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
+        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
     def _place(self, parent: QWidget | None) -> None:
         """In the upper middle of the window, however small that is."""

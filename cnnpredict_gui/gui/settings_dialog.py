@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.infra.paths import bundled_models_dir
@@ -62,6 +63,7 @@ class SettingsDialog(QDialog):
             layout.addWidget(box)
         layout.addStretch(1)
         layout.addWidget(self.buttons)
+        plain_buttons(self.buttons)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         standard = self.buttons.button(QDialogButtonBox.StandardButton.RestoreDefaults)

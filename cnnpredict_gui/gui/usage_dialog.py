@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QLabel, QTab
 import cnnpredict_gui
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.infra.usage import KINDS, UsageCounts
@@ -36,8 +37,8 @@ class UsageDialog(QDialog):
                 context,
                 f"Most used {_TITLES[kind].lower()}",
                 (
-                    Column("name", _TITLES[kind][:-1].lower(), lambda row: row[0]),
                     Column("uses", "uses", lambda row: row[1], numeric=True),
+                    Column("name", _TITLES[kind][:-1].lower(), lambda row: row[0]),
                 ),
                 lambda row: row[0],
                 lambda: {"since": counts.since, "version": cnnpredict_gui.__version__},
@@ -49,6 +50,7 @@ class UsageDialog(QDialog):
         self.clear_button.setToolTip("Forget everything that was counted")
         self.clear_button.clicked.connect(self.clear)
         self.buttons.rejected.connect(self.reject)
+        plain_buttons(self.buttons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
         layout.setSpacing(GRID)

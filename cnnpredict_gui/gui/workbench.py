@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QFileDialog, QMenu, QToolBar, QToolButton
+from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QMenu, QToolBar, QToolButton
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.core.format import show_digits
@@ -19,7 +19,7 @@ from cnnpredict_gui.gui.error_dialog import open_log_folder
 from cnnpredict_gui.gui.help_pages import PAGE_OF_VIEW
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.session import SUFFIX, SessionKeeper
-from cnnpredict_gui.gui.theme import MODES
+from cnnpredict_gui.gui.theme import GRID, MODES
 from cnnpredict_gui.gui.usage_recorder import UsageRecorder
 from cnnpredict_gui.infra.logs import ROOT
 from cnnpredict_gui.infra.settings import Settings
@@ -265,9 +265,9 @@ class Workbench(QObject):
         bar.setObjectName("welcome")
         bar.setMovable(False)
         bar.setAccessibleName("Welcome")
-        hello = QAction("Welcome. Choose a network and a layer on the left, or press Ctrl+K to find anything.", bar)
-        hello.setEnabled(False)
-        bar.addAction(hello)
+        hello = QLabel("Welcome. Choose a network and a layer on the left, or press Ctrl+K to find anything.")
+        hello.setContentsMargins(GRID, 0, GRID, 0)
+        bar.addWidget(hello)
         bar.addSeparator()
         bar.addAction("Getting started", partial(self.show_help, "getting-started"))
         bar.addAction("Close", partial(self._welcomed, bar))

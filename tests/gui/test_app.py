@@ -171,7 +171,7 @@ def test_an_error_is_shown_with_what_to_do(qtbot: QtBot, started: Application) -
     error.add_note("Traceback: details")
     started.window.report(error)
     box = started.window.findChild(ErrorDialog)
-    assert isinstance(box, ErrorDialog) and (box.message.text(), box.hint.text()) == ("the file is empty", "Choose another")
+    assert isinstance(box, ErrorDialog) and (box.message.text(), box.hint.text()) == ("The file is empty", "Choose another")
     assert "details" in box.details.toPlainText()
     box.close()
 
