@@ -92,42 +92,44 @@ def linear_model(features: Sequence[str] = FEATURES, shift: float = 0.0) -> onnx
 
 
 def tree_model(features: Sequence[str] = FEATURES, shift: float = 0.0, trees: int = 3, depth: int = 4) -> onnx.ModelProto:
-    """Trees of full depth that split ``log_macs`` into equal parts between 0 and 48."""
-    attributes = _tree_attributes(features.index("log_macs") if "log_macs" in features else 0, trees, depth, shift)
-    node = helper.make_node(
-        "TreeEnsembleRegressor",
-        ["features"],
-        ["time"],
-        domain="ai.onnx.ml",
-        n_targets=1,
-        aggregate_function="AVERAGE",
-        **attributes,
-    )
-    return _model([node], len(features), [])
+    """Equal trees of full depth that split ``log_macs`` into equal parts between 0 and 48; their sum is the log time."""
+    attributes = _tree_attributes(features.index("log_macs") if "log_macs" in features else 0, trees, depth)
+    nodes = [
+        helper.make_node("TreeEnsemble", ["features"], ["sum"], domain="ai.onnx.ml", **attributes),
+        helper.make_node("Add", ["sum", "base"], ["time"]),
+    ]
+    return _model(nodes, len(features), [numpy_helper.from_array(np.array([[_OFFSET + shift]], np.float32), "base")])
 
 
-def _tree_attributes(feature: int, trees: int, depth: int, shift: float) -> dict[str, Any]:
-    inner, total = 2**depth - 1, 2 ** (depth + 1) - 1
+def _tree_attributes(feature: int, trees: int, depth: int) -> dict[str, Any]:
+    """A complete tree, node ``i`` above nodes ``2i + 1`` and ``2i + 2``, repeated."""
+    inner = 2**depth - 1
     bounds = [(0.0, 48.0)]
     for node in range(inner):
         low, high = bounds[node]
         bounds += [(low, (low + high) / 2), ((low + high) / 2, high)]
-    nodes, ids = [tree for tree in range(trees) for _ in range(total)], list(range(total)) * trees
-    is_leaf = [node >= inner for node in ids]
-    middle = [sum(bounds[node]) / 2 for node in ids]
-    leaves = [(tree, node, value) for tree, node, value, leaf in zip(nodes, ids, middle, is_leaf, strict=True) if leaf]
+    middles = np.array([(low + high) / 2 for low, high in bounds], dtype=np.float32)
+    first = 2 * np.arange(inner) + 1
+    is_leaf = (first >= inner).astype(int)
+
+    def repeated(children: Any) -> list[int]:
+        places = [children + np.where(is_leaf, tree * (inner + 1) - inner, tree * inner) for tree in range(trees)]
+        return [int(place) for place in np.concatenate(places)]
+
     return {
-        "nodes_treeids": nodes,
-        "nodes_nodeids": ids,
-        "nodes_featureids": [feature] * len(ids),
-        "nodes_modes": ["LEAF" if leaf else "BRANCH_LEQ" for leaf in is_leaf],
-        "nodes_values": [0.0 if leaf else value for value, leaf in zip(middle, is_leaf, strict=True)],
-        "nodes_truenodeids": [0 if leaf else 2 * node + 1 for node, leaf in zip(ids, is_leaf, strict=True)],
-        "nodes_falsenodeids": [0 if leaf else 2 * node + 2 for node, leaf in zip(ids, is_leaf, strict=True)],
-        "target_treeids": [tree for tree, _, _ in leaves],
-        "target_nodeids": [node for _, node, _ in leaves],
-        "target_ids": [0] * len(leaves),
-        "target_weights": [_SLOPE * value + _OFFSET + shift for _, _, value in leaves],
+        "n_targets": 1,
+        "aggregate_function": 1,
+        "post_transform": 0,
+        "tree_roots": [tree * inner for tree in range(trees)],
+        "nodes_featureids": [feature] * (inner * trees),
+        "nodes_modes": numpy_helper.from_array(np.zeros(inner * trees, dtype=np.uint8)),
+        "nodes_splits": numpy_helper.from_array(np.tile(middles[:inner], trees)),
+        "nodes_truenodeids": repeated(first),
+        "nodes_falsenodeids": repeated(first + 1),
+        "nodes_trueleafs": np.tile(is_leaf, trees).tolist(),
+        "nodes_falseleafs": np.tile(is_leaf, trees).tolist(),
+        "leaf_targetids": [0] * ((inner + 1) * trees),
+        "leaf_weights": numpy_helper.from_array(np.tile(_SLOPE * middles[inner:] / trees, trees).astype(np.float32)),
     }
 
 
@@ -139,8 +141,8 @@ def _model(nodes: list[onnx.NodeProto], width: int, initializers: list[onnx.Tens
         [helper.make_tensor_value_info("time", TensorProto.FLOAT, [None, 1])],
         initializers,
     )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 5)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
 
 
 def write_model(folder: Path, family: str, target: str = "gpul40s", stem: str | None = None, **changes: Any) -> Path:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cnnpredict_gui.core.card import ModelCard
-from cnnpredict_gui.core.config import INTEGER_FIELDS
+from cnnpredict_gui.core.config import INTEGER_FIELDS, PAIR_FIELDS
 from cnnpredict_gui.core.features import quantities
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import VOCABULARY, ConfigTable, Floats
 
 Rows = npt.NDArray[np.intp]
 Texts = npt.NDArray[np.object_]
+Value = TypeVar("Value")
 #: Pairs of parameters told as one where both are at fault by the same value.
 _PAIRS = {"kernel_height": "kernel_size", "stride_height": "stride", "padding_height": "padding", "dilation_height": "dilation"}
 _WORDS = {"macs": "MACs", "bytes": "bytes moved", "oh": "output_height", "ow": "output_width"}
@@ -24,9 +27,18 @@ _SHOWN = 12
 
 @cache
 def domain_parameters() -> tuple[str, ...]:
-    """Names that ``ranges`` and ``values_seen`` of a card may use: integer parameters and quantities that follow from them."""
+    """Names that ``ranges`` and ``values_seen`` of a card may use: parameters and quantities that follow from them."""
     one = ConfigTable.from_columns({name: [1] for name in INTEGER_FIELDS})[0]
-    return tuple(quantities(one))
+    return (*quantities(one), *PAIR_FIELDS)
+
+
+def _both_sides(named: Mapping[str, Value]) -> dict[str, Value]:
+    """The same with ``kernel_size`` and its like replaced by their heights and widths."""
+    found: dict[str, Value] = {}
+    for name, value in named.items():
+        stem = PAIR_FIELDS.get(name)
+        found |= dict.fromkeys((f"{stem}_height", f"{stem}_width") if stem else (name,), value)
+    return found
 
 
 class TrainingDomain:
@@ -36,11 +48,12 @@ class TrainingDomain:
     """
 
     def __init__(self, card: ModelCard) -> None:
-        self._seen = {name: np.array(sorted(values), dtype=np.int64) for name, values in card.values_seen.items()}
+        ranges, seen = _both_sides(card.ranges), _both_sides(card.values_seen)
+        self._seen = {name: np.array(sorted(values), dtype=np.int64) for name, values in seen.items()}
         self._lookup = {name: _membership(values) for name, values in self._seen.items()}
-        self._names = tuple(name for name in card.ranges if name not in self._seen)
-        self._low = np.array([[card.ranges[name].low] for name in self._names], dtype=np.float64)
-        self._high = np.array([[card.ranges[name].high] for name in self._names], dtype=np.float64)
+        self._names = tuple(name for name in ranges if name not in self._seen)
+        self._low = np.array([[ranges[name].low] for name in self._names], dtype=np.float64)
+        self._high = np.array([[ranges[name].high] for name in self._names], dtype=np.float64)
         words = {"algorithm": (*card.algorithms, card.default_algorithm), "dtype": card.dtypes, "direction": card.directions}
         self._known = {field: tuple(dict.fromkeys(values)) for field, values in words.items()}
         self._allowed = {field: np.isin(VOCABULARY[field], values) for field, values in self._known.items()}

@@ -163,7 +163,7 @@ class ModelLibrary:
         for entry in matches:
             slot = self._loaded_slot(entry.path)
             if slot is not None and slot.predictor is not None:
-                return slot.predictor.named(self._public_name(slot.entry))
+                return slot.predictor
         raise ModelFileError(f"{name} cannot be loaded: {self.load(matches[0]).reason}")
 
     def for_target(self, target_name: str) -> list[Predictor]:
@@ -201,10 +201,6 @@ class ModelLibrary:
                 if slot.entry.status == "found":
                     self._load_slot(slot)
         return slot
-
-    def _public_name(self, entry: ModelEntry) -> str:
-        newest = self._published.get(entry.name)
-        return entry.name if newest is None or newest.path == entry.path else entry.full_name
 
     def _slot_of(self, model: FoundModel, origin: Literal["bundled", "user"]) -> _Slot:
         fingerprint = _fingerprint(model)
@@ -274,10 +270,10 @@ class ModelLibrary:
         """Name the loaded predictors anew; the caller holds the lock."""
         published: dict[str, Predictor] = {}
         for entry in self.entries:
-            predictor = self._slots[entry.path].predictor
-            if entry.status == "loaded" and predictor is not None:
+            slot = self._slots[entry.path]
+            if entry.status == "loaded" and slot.predictor is not None:
                 name = entry.full_name if entry.name in published else entry.name
-                published[name] = predictor.named(name)
+                published[name] = slot.predictor = slot.predictor.named(name)
         self._published = published
 
 
