@@ -143,7 +143,9 @@ class LogView(View):
         else:
             bar.setValue(place)
         hidden = len(self._lines) - len(lines)
-        text = f"{len(lines):,} lines" + (f", {hidden:,} hidden by level or search" if hidden else "")
+        text = f"{len(lines):,} line{'' if len(lines) == 1 else 's'}" + (
+            f", {hidden:,} hidden by level or search" if hidden else ""
+        )
         self.summary.setText(f"{text} · {self._reader.path}")
 
     def _show_detail(self) -> None:

@@ -5,6 +5,7 @@ The window is shown empty; :meth:`MainWindow.fill` adds the content piece by pie
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cnnpredict_gui.gui.views import ViewSpec
 
 TITLE = "cnnpredict"
+logger = logging.getLogger(__name__)
 
 
 class MainWindow(QMainWindow):
@@ -194,6 +196,7 @@ class MainWindow(QMainWindow):
 
     def _opened(self, path: str, worked: bool) -> bool:
         if worked:
+            logger.info("opened %s", path)
             self.file_opened.emit(path)
         return worked
 
@@ -207,6 +210,7 @@ class MainWindow(QMainWindow):
 
     def report(self, error: CnnPredictError, crash: Path | None = None) -> None:
         """Show an error with what to do; details can be copied. ``crash`` is the crash report, if one was written."""
+        logger.warning("told the user: %s", error)
         ErrorDialog(error, self, crash).open()
 
     def bring_to_front(self) -> None:

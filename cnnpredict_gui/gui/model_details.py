@@ -96,7 +96,7 @@ def _columns(entries: Sequence[ModelEntry]) -> tuple[Column, ...]:
     made = [Column("property", "property", lambda row: row[0])]
     several = len({entry.folder.name for entry in entries}) > 1
     for number, entry in enumerate(entries, 1):
-        target = f"{entry.target.title if entry.target else entry.folder.name} · " if several else ""
-        title = f"{target}{FAMILIES[entry.family]} {entry.version}".strip()
+        target = f" · {entry.target.title if entry.target else entry.folder.name}" if several else ""
+        title = f"{FAMILIES[entry.family]} {entry.version}".strip() + target
         made.append(Column(f"{entry.full_name}", title, lambda row, n=number: row[n], tip=entry.full_name))  # type: ignore[misc]
     return tuple(made)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 GROUPED = "grouped_by_shape"
 PROTOCOLS = {
-    "random_5_fold": "random five folds (layers like those trained on)",
-    "grouped_by_shape": "grouped by shape (shapes never seen)",
-    "leave_one_network_out": "leave one network out (a whole network never seen)",
-    "unseen_combinations": "unseen combinations of parameters",
+    "random_5_fold": "random five folds",
+    "grouped_by_shape": "shapes never seen",
+    "leave_one_network_out": "networks never seen",
+    "unseen_combinations": "combinations never seen",
 }
 STATUS_TEXTS = {"loaded": "ready", "found": "not loaded yet", "failed": "failed"}
 
@@ -146,7 +146,13 @@ def _number(name: str, title: str, tip: str) -> Column:
 
 
 METRIC_COLUMNS: tuple[Column, ...] = (
-    Column("protocol", "tested on", lambda r: r.protocol, lambda r: PROTOCOLS.get(r.protocol, r.protocol.replace("_", " "))),
+    Column(
+        "protocol",
+        "tested on",
+        lambda r: r.protocol,
+        lambda r: PROTOCOLS.get(r.protocol, r.protocol.replace("_", " ")),
+        "What the model had not seen when it was tested; five random folds are the easiest test",
+    ),
     _number("n", "rows", "Measurements predicted"),
     _number("mape", "MAPE (%)", "Mean absolute error in percent of the measured time"),
     _number("median_ape", "median (%)", "Half of the predictions err less"),

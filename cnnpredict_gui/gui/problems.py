@@ -11,7 +11,7 @@ from types import TracebackType
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, Slot, qInstallMessageHandler
 
-from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.core.errors import CnnPredictError, WorkerError
 from cnnpredict_gui.gui.workers import as_error
 from cnnpredict_gui.infra.crash import watch_for_faults, write_crash_report
 
@@ -65,7 +65,7 @@ class Problems(QObject):
 
     def _record(self, error: BaseException, where: str) -> None:
         logger.critical("unexpected error in %s", where, exc_info=error)
-        expected = isinstance(error, CnnPredictError)
+        expected = isinstance(error, CnnPredictError) and not isinstance(error, WorkerError)
         self._caught.emit(error, None if expected else write_crash_report(error, where))
 
     @Slot(object, object)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import traceback
 from datetime import datetime
 from pathlib import Path
@@ -49,10 +50,17 @@ def crash_reports() -> list[Path]:
 
 
 def watch_for_faults() -> None:
-    """Write the Python stack to ``fault.log`` when the interpreter itself is killed (segmentation fault and the like)."""
+    """Write the Python stack to ``fault.log`` when the interpreter itself is killed (segmentation fault and the like).
+
+    What an earlier run left there becomes a crash report.
+    """
+    path = log_dir() / "fault.log"
     try:
-        log_dir().mkdir(parents=True, exist_ok=True)
-        file = (log_dir() / "fault.log").open("w", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size:
+            when = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+            os.replace(path, path.with_name(f"crash-{when.strftime('%Y%m%d-%H%M%S-%f')}.txt"))
+        file = path.open("w", encoding="utf-8")
     except OSError as error:
         logger.warning("faults are not recorded: %s", error)
         return

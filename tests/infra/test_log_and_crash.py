@@ -99,3 +99,6 @@ def test_faults_of_the_interpreter_leave_a_trace(own_home: Path) -> None:
     code = "from cnnpredict_gui.infra.crash import watch_for_faults; watch_for_faults(); import os; os.abort()"
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": "."}, check=False, timeout=30)
     assert done.returncode != 0 and "Fatal Python error: Aborted" in (own_home / "log" / "fault.log").read_text()
+    again = code.partition("import os;")[0]
+    subprocess.run([sys.executable, "-c", again], env=os.environ | {"PYTHONPATH": "."}, check=True, timeout=30)
+    assert "Aborted" in crash_reports()[0].read_text() and (own_home / "log" / "fault.log").read_text() == ""
