@@ -81,9 +81,11 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
                 cell = transform.mapRect(QRectF(column, row, 1, 1))
                 self._paint_cell(painter, cell, column, row, metrics)
         if self.cursor is not None:
-            painter.setPen(QPen(QColor(self.theme.accent), 3))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(transform.mapRect(QRectF(*self.cursor, 1, 1)).adjusted(1, 1, -1, -1))
+            frame = transform.mapRect(QRectF(*self.cursor, 1, 1))
+            for colour, inset in (("#000000", 1.0), ("#ffffff", 3.0)):
+                painter.setPen(QPen(QColor(colour), 2))
+                painter.drawRect(frame.adjusted(inset, inset, -inset, -inset))
         painter.restore()
 
     def _paint_cell(self, painter: QPainter, cell: QRectF, column: int, row: int, metrics: QFontMetricsF) -> None:

@@ -84,7 +84,7 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
             outside = int(self.status[number]) == Status.EXTRAPOLATING
             self._paint_bar(painter, x, min(width * 0.8, 28), ends, area.bottom(), outside)
         painter.setPen(QColor(self.theme.text))
-        text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideRight, area.width() - 12)
+        text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideMiddle, area.width() - 12)
         painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()
 

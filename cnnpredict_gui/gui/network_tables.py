@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from cnnpredict_gui.studies.network import NetworkResult
 
 _SUM_TITLES = {
-    "kernel": "Sum of kernel times (ms)",
-    "call_with_host_copies": "Sum of call times with copies (ms)",
-    "framework_wall_clock": "Sum of wall-clock times (ms)",
+    "kernel": "Kernel times, sum (ms)",
+    "call_with_host_copies": "Call times, sum (ms)",
+    "framework_wall_clock": "Wall clock, sum (ms)",
 }
 
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from cnnpredict_gui.core.config import DTYPES, LIMITS
 from cnnpredict_gui.core.errors import CnnPredictError, OpenShapeError
+from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.dimensions_dialog import DimensionsDialog
 from cnnpredict_gui.gui.drop import FileDrop
@@ -32,7 +33,6 @@ from cnnpredict_gui.gui.layer_chart import LayerChart
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.network_data import NetworkAnswer, NetworkRequest, compute
 from cnnpredict_gui.gui.network_tables import LAYER_TABLE, NOT_PREDICTED_TABLE, SUM_TABLE, NetworkTable, SumChart
-from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
@@ -153,9 +153,11 @@ class NetworkView(View):
         )
         row.addWidget(self.cancel)
         row.setStretch(0, 1)
-        self.top = _splitter(Qt.Orientation.Horizontal, self.chart, self.sums, (560, 330))
+        self.top = _splitter(Qt.Orientation.Horizontal, self.chart, self.sums, (500, 400))
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tabs.setUsesScrollButtons(False)
         self.tabs.setAccessibleName("Tables")
         self.tabs.addTab(self.layers, "Layers")
         self.tabs.addTab(self.totals, "Sums")
@@ -410,7 +412,7 @@ class NetworkView(View):
         result = self.answer.result(self.state.focus)
         self.layers.predictor = result.predictor if result else ""
         self.layers.set_rows(self.answer.rows(self.layers.predictor))
-        of = f" · {predictor_title(result.target, result.family)}" if result else ""
+        of = f" · {result.target.device} · {FAMILIES[result.family]}" if result else ""
         self.tabs.setTabText(0, f"Layers{of}")
         self.tabs.setTabToolTip(0, "Times of the predictor looked at; click a bar of the sums to look at another")
 

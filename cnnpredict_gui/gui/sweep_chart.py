@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QLabel, QToolButton
 
-from cnnpredict_gui.core.names import TIME_KINDS
+from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.compare_charts import KIND_TITLES, config_columns
@@ -209,8 +209,20 @@ class SweepChart(ChartView):
         left = at + 2 * GRID
         if left + self.readout.width() > self.graphics.width() - 4:
             left = at - 2 * GRID - self.readout.width()
-        self.readout.move(max(4, round(left)), GRID)
+        self.readout.move(max(4, round(left)), self._readout_top(point))
         self.readout.show()
+
+    def _readout_top(self, point: int) -> int:
+        """Above the lines, or below them where they run high at this point; with several plots always at the top."""
+        if len(self.plots) > 1 or not self.items:
+            return GRID
+        box, (item,) = self.plots[0].getViewBox(), self.items.values()
+        low, high = box.viewRange()[1]
+        heights = [float(curve.y[point]) for curve in item.curves if np.isfinite(curve.y[point])]
+        if not heights or sum(heights) / len(heights) < (low + high) / 2:
+            return 3 * GRID
+        bottom = self.graphics.mapFromScene(box.sceneBoundingRect().bottomLeft()).y()
+        return max(GRID, int(bottom) - self.readout.height() - 2 * GRID)
 
     def readout_html(self, point: int) -> str:
         """The values of every line at a point, the longest time first."""
@@ -221,7 +233,15 @@ class SweepChart(ChartView):
         styles = series_styles(named, self._theme)
         present = [row for row in answer.rows if row.point == point and row.predictor in styles]
         present.sort(key=lambda row: -row.prediction.time_ms if row.prediction.status != Status.REFUSED else math.inf)
-        lines = [_readout_line(row, styles[row.predictor].colour) for row in present[:_READOUT_LINES]]
+        one_target = len({row.target.name for row in present}) == 1
+        lines = [
+            _readout_line(
+                row,
+                styles[row.predictor].colour,
+                FAMILIES[row.family] if one_target else predictor_title(row.target, row.family),
+            )
+            for row in present[:_READOUT_LINES]
+        ]
         if len(present) > _READOUT_LINES:
             lines.append(f"<tr><td></td><td colspan=3>{len(present) - _READOUT_LINES} more in the table</td></tr>")
         head = html.escape(f"{self.x_name} {answer.values[point]:,}")
@@ -288,10 +308,9 @@ def _follow_range(item: CurvesItem, _box: object, ranges: list[list[float]], *_:
     item.set_bounds(QRectF(left, low, right - left, high - low))
 
 
-def _readout_line(row: SweepRow, colour: str) -> str:
+def _readout_line(row: SweepRow, colour: str, name: str) -> str:
     answer = row.prediction
-    name = html.escape(predictor_title(row.target, row.family))
-    start = f"<tr><td style='color:{colour}'>■</td><td>{name}&nbsp;</td>"
+    start = f"<tr><td style='color:{colour}'>■</td><td>{html.escape(name)}&nbsp;</td>"
     if answer.status == Status.REFUSED:
         return f"{start}<td colspan=2>refused</td></tr>"
     mark = " *" if answer.status == Status.EXTRAPOLATING else ""

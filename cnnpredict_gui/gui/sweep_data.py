@@ -104,7 +104,8 @@ def compute(request: SweepRequest, cancelled: Callable[[], bool]) -> SweepAnswer
             rows.append(SweepRow(point, values, one.name, one.family, one.target, answer))
             if answer.status != Status.IN_RANGE:
                 kind = gaps if answer.status == Status.REFUSED else stretches
-                kind.setdefault(answer.reason, {})[point] = None
+                for reason in answer.reason.split("; "):
+                    kind.setdefault(reason, {})[point] = None
     return SweepAnswer(result, curves, tuple(rows), _listed(gaps), _listed(stretches))
 
 
@@ -135,6 +136,9 @@ def in_words(reasons: Sequence[tuple[str, tuple[int, ...]]], points: Sequence[tu
     ordered = sorted(alike.items(), key=lambda pair: -len(pair[1]))
     parts = []
     for reason, found in ordered[:most]:
+        if len(found) == len(points):
+            parts.append(f"{reason} (everywhere)")
+            continue
         shown = [" × ".join(f"{value:,}" for value in points[point]) for point in sorted(found)[:8]]
         more = f" and {len(found) - 8} more" if len(found) > 8 else ""
         parts.append(f"{reason} (at {', '.join(shown)}{more})")

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import export_button
@@ -94,7 +95,8 @@ _COLUMNS = (
     Column("first_value", "value", _first_value, tip="Value of the varied parameter", numeric=True),
     Column("second_value", "second value", _second_value, tip="Value of the second varied parameter", numeric=True),
     Column("predictor", "predictor", lambda r: r.predictor, hidden=True),
-    Column("target_title", "target and family", lambda r: predictor_title(r.target, r.family)),
+    Column("family", "family", lambda r: FAMILIES[r.family]),
+    Column("target_title", "target", lambda r: r.target.title),
     Column("time_ms", "time (ms)", lambda r: r.prediction.time_ms, numeric=True),
     Column(
         "interval_90_ms",
@@ -227,15 +229,19 @@ class SweepView(View):
 
     def _parameter_chosen(self) -> None:
         name = self.parameter.currentData()
-        self.values.setText(self._texts.get(name, first_values(name)))
+        self._show_values(self.values, name)
         self._ask()
 
     def _second_chosen(self) -> None:
         name = self.second.currentData()
         if name:
-            self.second_values.setText(self._texts.get(name, first_values(name)))
+            self._show_values(self.second_values, name)
         self._show_second()
         self._ask()
+
+    def _show_values(self, line: QLineEdit, parameter: str) -> None:
+        line.setText(self._texts.get(parameter, first_values(parameter)))
+        line.setCursorPosition(0)
 
     def _show_second(self) -> None:
         on = bool(self.second.currentData())
@@ -337,7 +343,10 @@ class SweepView(View):
             name = answer.result.parameters[0]
             self.chart.show_answer(answer, parameter_name(name), self._present(name))
         self._show_heat_map()
+        before = len(self.table.rows_model.rows)
         self.table.set_rows(answer.rows)
+        if before != len(answer.rows):
+            self.table.fit_columns()
         self._show_notes()
 
     def _present(self, name: str) -> int | None:
@@ -405,7 +414,7 @@ class SweepView(View):
             combo.setCurrentIndex(max(index, 0))
             name = combo.currentData()
             if name:
-                line.setText(self._texts.get(name, first_values(name)))
+                self._show_values(line, name)
         for switch, key in ((self.chart.log_x, "log_x"), (self.chart.log_y, "log_y"), (self.chart.bands, "bands")):
             switch.setChecked(bool(data.get(key, True)))
         self.table.restore_columns(data.get("columns", {}))
