@@ -110,7 +110,8 @@ class Application(QObject):
             self._news = f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}."
 
     def _import_panels(self) -> None:
-        pumped_import("cnnpredict_gui.gui.parameter_panel", "cnnpredict_gui.gui.predictor_tree", "cnnpredict_gui.gui.chrome")
+        names = ("parameter_panel", "predictor_tree", "chrome", "status_bar", "workbench")
+        pumped_import(*(f"cnnpredict_gui.gui.{name}" for name in names))
 
     def _import_charts(self) -> None:
         pumped_import("pyqtgraph", "cnnpredict_gui.gui.compare")
