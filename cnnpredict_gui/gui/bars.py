@@ -19,7 +19,8 @@ from cnnpredict_gui.gui.symbols import draw_symbol, hatch
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 
 _BAR_PX = 17
-_GAP = 0.7
+#: Space between groups, in bars: of several bars each, and of one bar each.
+_GAP, _SINGLE_GAP = 0.7, 0.2
 _AXIS_PX = 24
 _MAX_THICKNESS = 20
 _LABEL_PX = 168
@@ -335,12 +336,13 @@ def tooltip(bar: Bar) -> str:
 
 def _places(bars: Sequence[Bar]) -> tuple[list[float], list[tuple[float, str, int]], float]:
     """Places of the bars, (middle, label, bars) of each group, and the extent of all."""
+    gap = _GAP if len({bar.group for bar in bars}) < len(bars) else _SINGLE_GAP
     places: list[float] = []
     spans: list[tuple[float, float, str, int]] = []
     place = 0.0
     for number, bar in enumerate(bars):
         if number and bar.group != bars[number - 1].group:
-            place += _GAP
+            place += gap
         places.append(place)
         if spans and spans[-1][2] == bar.group and number and bars[number - 1].group == bar.group:
             first, _, group, count = spans[-1]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from cnnpredict_gui.core.names import FAMILIES, TRAINED_FAMILIES
+from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINED_FAMILIES
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.compare_charts import AgreementChart, AlgorithmChart, PinnedChart, TimesChart
 from cnnpredict_gui.gui.compare_data import CompareRequest, CompareResult, compute
@@ -22,6 +22,7 @@ from cnnpredict_gui.gui.view import View
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
+    from cnnpredict_gui.serving.predictor import Predictor
 
 CHANNEL = "compare"
 #: Time between redraws while models arrive; afterwards every change is answered at once.
@@ -93,7 +94,7 @@ class CompareView(View):
         label.setBuddy(self.baseline)
         self.baseline.setAccessibleName("Baseline predictor")
         self.baseline.setToolTip("Others are compared to this predictor")
-        self.baseline.setMinimumContentsLength(24)
+        self.baseline.setMinimumContentsLength(32)
         self.baseline.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.baseline.activated.connect(lambda _index: self.state.set_baseline(self.baseline.currentData() or ""))
         columns = QToolButton()
@@ -192,7 +193,7 @@ class CompareView(View):
         if self.result is not None and not self.isVisible():
             return
         self._stale = False
-        predictors = tuple(self.context.models.chosen(self.state.selection))
+        predictors = tuple(sorted(self.context.models.chosen(self.state.selection), key=_order))
         targets = {predictor.target.name for predictor in predictors}
         peers = tuple(
             one
@@ -244,8 +245,8 @@ class CompareView(View):
                 reasons[row.prediction.verdict] = reasons.get(row.prediction.verdict, 0) + 1
         parts = [f"{count} {status.label}" for count, status in zip(counts, Status, strict=True) if count]
         common = sorted(reasons.items(), key=lambda item: -item[1])[:2]
-        text = ", ".join(parts) + (" — " + "; ".join(f"{reason} ({count}×)" for reason, count in common) if common else "")
-        self.verdict.setText(text)
+        whys = [f"{reason} ({count}×)" if count > 1 else reason for reason, count in common]
+        self.verdict.setText(" – ".join([", ".join(parts), *whys]))
         role = "error" if counts[Status.REFUSED] else "warning" if counts[Status.EXTRAPOLATING] else "muted"
         if self.verdict.property("role") != role:
             self.verdict.setProperty("role", role)
@@ -278,6 +279,13 @@ class CompareView(View):
             sizes = data.get(key)
             if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes):
                 splitter.setSizes(sizes)
+
+
+def _order(predictor: Predictor) -> tuple[int, str, str, int, str]:
+    """Time kind, target, family: the order of the list on the left."""
+    target = predictor.target
+    family = list(FAMILIES).index(predictor.family)
+    return list(TIME_KINDS).index(target.time_kind), target.title, target.name, family, predictor.name
 
 
 def _holder() -> QWidget:

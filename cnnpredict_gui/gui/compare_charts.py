@@ -57,8 +57,9 @@ def prediction_cells(row: ComparisonRow) -> tuple[Cell, ...]:
     return (*head, answer.time_ms, answer.low_ms, answer.high_ms, answer.verdict)
 
 
-def _bar(row: ComparisonRow, group: str) -> Bar:
+def _bar(row: ComparisonRow, by_family: bool) -> Bar:
     answer = row.prediction
+    group = FAMILIES[row.family] if by_family else row.target.title
     return Bar(
         row.predictor,
         group,
@@ -69,6 +70,7 @@ def _bar(row: ComparisonRow, group: str) -> Bar:
         row.family,
         symbol=FAMILY_SYMBOLS[row.family],
         hatched=answer.status == Status.EXTRAPOLATING,
+        mark=row.target.device if by_family else "",
         note=f"{TIME_KINDS[row.target.time_kind]}\n{answer.verdict}",
     )
 
@@ -126,9 +128,7 @@ class TimesChart(BarsChart):
         for kind, title in KIND_TITLES.items():
             rows = [row for row in drawn if row.target.time_kind == kind]
             if rows:
-                panels.append(
-                    Panel(title, tuple(_bar(row, FAMILIES[row.family] if by_family else row.target.title) for row in rows))
-                )
+                panels.append(Panel(title, tuple(_bar(row, by_family) for row in rows)))
                 mine = base is not None and is_time(base.prediction) and base.target.time_kind == kind
                 baselines.append(base.prediction.time_ms if mine and base is not None else math.nan)
         families = [row.family for row in drawn]
@@ -175,7 +175,7 @@ class AlgorithmChart(BarsChart):
         bars = tuple(_algorithm_bar(name, answer, row, name == best) for name, answer in usable)
         hatched = any(bar.hatched for bar in bars)
         self.legend.set_entries(family_legend(self._theme, [row.family], hatched))
-        self.show_panels([Panel(f"{row.target.title} · {FAMILIES[row.family]}: time (ms)", bars)])
+        self.show_panels([Panel(f"{FAMILIES[row.family]}: time (ms)", bars)])
 
     def recolour(self, theme: Theme) -> None:
         super().recolour(theme)
@@ -325,7 +325,7 @@ class AgreementChart(ChartView):
         entries = family_legend(theme, [one.family for one in self._agreement])
         self.legend.set_entries(entries)
         ratios = [one.ratio for one in self._agreement]
-        spread = max(max(ratios) - 1, 1 - min(ratios), 0.15) * 1.15
+        spread = max(max(ratios) - 1, 1 - min(ratios), 0.15) * 1.3
         xs = [math.log10(one.median_ms) for one in self._agreement]
         middle, half = (min(xs) + max(xs)) / 2, max((max(xs) - min(xs)) / 2, 0.4) + 0.1
         box = self.plot.getViewBox()

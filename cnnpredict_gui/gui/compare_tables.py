@@ -13,7 +13,8 @@ from cnnpredict_gui.gui.compare_charts import config_columns
 from cnnpredict_gui.gui.compare_data import CompareResult
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
-from cnnpredict_gui.gui.format import interval, percent, sig3
+from cnnpredict_gui.gui.format import interval, percent, scaled, sig3
+from cnnpredict_gui.gui.state import Pinned
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import Theme
 
@@ -115,8 +116,8 @@ class PinnedTable(TableView):
         columns = (
             Column("pin", "pin", lambda pin: pin.name),
             Column("layer", "layer", lambda pin: pin.config.label()),
-            Column("macs", "MACs", lambda pin: pin.config.macs, numeric=True),
-            Column("parameters", "parameters", lambda pin: pin.config.weight_elements, numeric=True),
+            Column("macs", "MACs", lambda pin: pin.config.macs, lambda pin: scaled(pin.config.macs).strip(), numeric=True),
+            Column("parameters", "parameters", lambda pin: pin.config.weight_elements, _parameters, numeric=True),
         )
         super().__init__(
             context, "Pinned layers, list", columns, lambda pin: (pin.name, pin.config), lambda: {"version": _version()}
@@ -135,6 +136,10 @@ class PinnedTable(TableView):
             )
             menu.addAction(f"Unpin {pin.name}", lambda: state.unpin(pin.name))
         return menu
+
+
+def _parameters(pin: Pinned) -> str:
+    return scaled(pin.config.weight_elements).strip()
 
 
 def _version() -> str:

@@ -109,11 +109,14 @@ class Gauge(QWidget):
         answer = self.row.prediction
         colours = {Status.IN_RANGE: theme.good, Status.EXTRAPOLATING: theme.warning, Status.REFUSED: theme.error}
         painter.setPen(QColor(colours[answer.status]))
+        if not is_time(answer):
+            middle = area.adjusted(GRID, head.height(), -GRID, -GRID)
+            painter.drawText(middle, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, answer.verdict)
+            return
         painter.drawText(
             foot, Qt.AlignmentFlag.AlignCenter, metrics.elidedText(answer.verdict, Qt.TextElideMode.ElideRight, foot.width())
         )
-        if is_time(answer):
-            self._paint_dial(painter, QRectF(area.left(), head.bottom(), area.width(), foot.top() - head.bottom()), theme)
+        self._paint_dial(painter, QRectF(area.left(), head.bottom(), area.width(), foot.top() - head.bottom()), theme)
 
     def _paint_dial(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
         row = self.row

@@ -136,6 +136,9 @@ class PredictorTree(QWidget):
         if self._structure() != list(self._items):
             self._rebuild(open_)
         self._filling = True
+        muted = QColor(self._context.theme.current.muted)
+        for index in range(self.tree.topLevelItemCount()):
+            self._top(index).setForeground(1, muted)
         icons = {family: family_icon(family, self._context.theme.current) for family in FAMILIES}
         for leaf in self.shown:
             self._dress(self._items[leaf.name], leaf, icons[leaf.family])
@@ -175,7 +178,6 @@ class PredictorTree(QWidget):
                 top.setFlags(top.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsAutoTristate)
                 top.setToolTip(0, f"{leaf.target.title}: {TIME_KINDS[leaf.target.time_kind]}")
                 top.setToolTip(1, TIME_KINDS[leaf.target.time_kind])
-                top.setForeground(1, QColor(self._context.theme.current.muted))
             self._items[leaf.name] = QTreeWidgetItem()
             children[leaf.target.name].append(self._items[leaf.name])
         for name, top in tops.items():

@@ -29,6 +29,8 @@ from cnnpredict_gui.gui.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex
 _SORT_ROLE = Qt.ItemDataRole.UserRole
+#: Columns are made at most this wide by themselves.
+_MAX_COLUMN_PX = 210
 #: Pictures of tables show at most this many rows; the CSV has all.
 PICTURE_ROWS = 200
 
@@ -79,17 +81,18 @@ class RowsModel(QAbstractTableModel):
         self._key = key
         self._theme = theme
 
-    def set_rows(self, rows: Sequence[Any]) -> None:
-        """Replace the rows; selection and scroll position survive when the keys are the same."""
+    def set_rows(self, rows: Sequence[Any]) -> bool:
+        """Replace the rows; true when others came or went. Selection and scroll position survive when the keys are the same."""
         fresh = list(rows)
         if [self._key(row) for row in fresh] == [self._key(row) for row in self.rows]:
             self.rows = fresh
             if fresh:
                 self.dataChanged.emit(self.index(0, 0), self.index(len(fresh) - 1, len(self.columns) - 1))
-            return
+            return False
         self.beginResetModel()
         self.rows = fresh
         self.endResetModel()
+        return True
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.rows)
@@ -148,6 +151,7 @@ class TableView(QTableView):
         super().__init__()
         self.context = context
         self._constants = constants
+        self._fitted: dict[int, int] = {}
         self.rows_model = RowsModel(columns, key, lambda: context.theme.current)
         self.proxy = QSortFilterProxyModel(self)
         self.proxy.setSourceModel(self.rows_model)
@@ -184,16 +188,21 @@ class TableView(QTableView):
 
     def set_rows(self, rows: Sequence[Any]) -> None:
         """Show these rows."""
-        first = not self.rows_model.rows and bool(rows)
-        self.rows_model.set_rows(rows)
-        if first:
+        structure = self.rows_model.set_rows(rows)
+        if structure and rows and self._untouched():
             self.fit_columns()
 
     def fit_columns(self) -> None:
-        """Make every column as wide as its content needs, up to 320 pixels."""
+        """Make every column as wide as its content needs, up to a limit."""
         self.resizeColumnsToContents()
         for section in range(len(self.rows_model.columns)):
-            self.setColumnWidth(section, min(self.columnWidth(section), 320))
+            self.setColumnWidth(section, min(self.columnWidth(section), _MAX_COLUMN_PX))
+            self._fitted[section] = self.columnWidth(section)
+
+    def _untouched(self) -> bool:
+        """Whether the user has left the widths as they were fitted (the last column stretches by itself)."""
+        shown = self._sections()[:-1]
+        return all(self.columnWidth(section) == self._fitted.get(section, self.columnWidth(section)) for section in shown)
 
     def selected_rows(self) -> list[Any]:
         """Row objects that are selected, from top to bottom."""

@@ -248,11 +248,11 @@ def test_smoke_test_prints_one_object(own_home: Path, models_folder: Path) -> No
     assert done.returncode == (1 if facts["models_failed"] else 0), done.stderr
 
 
-def test_smoke_test_fails_without_models(own_home: Path, tmp_path: Path) -> None:
-    write_training_folder(tmp_path / "models", "cpu", families=("nn",))
-    (tmp_path / "models" / "prediction-training-cpu" / "nn" / "output" / "best_model.onnx").write_bytes(b"")
+def test_smoke_test_fails_with_a_broken_model(own_home: Path, tmp_path: Path) -> None:
+    write_training_folder(tmp_path / "models", "own", families=("nn",))
+    (tmp_path / "models" / "prediction-training-own" / "nn" / "output" / "best_model.onnx").write_bytes(b"")
     done = run(own_home, "--smoke-test", "--models-dir", str(tmp_path / "models"))
-    assert done.returncode == 1 and json.loads(done.stdout)["models_failed"] == 1 and "could be loaded" in done.stderr
+    assert done.returncode == 1 and json.loads(done.stdout)["models_failed"] >= 1 and "could be loaded" in done.stderr
 
 
 @pytest.mark.parametrize("scale", [100, 200])
