@@ -67,6 +67,7 @@ class ModelHub(QObject):
         self._folders = folders
         self._thread: _Loader | None = None
         self._again = False
+        self._outdated = False
         self._news: list[tuple[ModelEntry, int, int]] = []
         self._flush = QTimer(self)
         self._flush.setSingleShot(True)
@@ -95,6 +96,9 @@ class ModelHub(QObject):
         """Look into other folders from now on, and load."""
         self._folders = folders
         self.library = None
+        if self._thread is not None:
+            self._outdated = True
+            self._thread.stop.set()
         self.load()
 
     def chosen(self, names: Sequence[str]) -> list[Predictor]:
@@ -103,6 +107,8 @@ class ModelHub(QObject):
 
     @Slot(object, object)
     def _on_scanned(self, library: ModelLibrary, entries: list[ModelEntry]) -> None:
+        if self._outdated:
+            return
         self.library = library
         self.entries = list(entries)
         self.predictors = dict(library.predictors)
@@ -138,7 +144,7 @@ class ModelHub(QObject):
         self._thread = None
         self._tell()
         if self._again:
-            self._again = False
+            self._again = self._outdated = False
             self.load()
             return
         states = [entry.status for entry in self.entries]

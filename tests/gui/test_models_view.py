@@ -147,6 +147,15 @@ def test_rescan_finds_what_is_new(qtbot: QtBot, context: AppContext, tmp_path: P
     qtbot.waitUntil(lambda: len(view.table.shown_rows()) == 2, timeout=5_000)
 
 
+def test_folders_that_change_while_loading(qtbot: QtBot, context: AppContext, models_folder: Path, tmp_path: Path) -> None:
+    write_training_folder(tmp_path / "models", "cpu", families=("nn",))
+    for _ in range(3):
+        with qtbot.waitSignal(context.models.finished, timeout=20_000):
+            context.models.set_folders([models_folder])
+            context.models.set_folders([tmp_path / "models"])
+        assert list(context.models.predictors) == ["nn_prediction-training-cpu"]
+
+
 def test_without_models_it_says_what_to_do(qtbot: QtBot, bare_context: AppContext) -> None:
     view = make(qtbot, bare_context)
     assert view.empty.isVisible() and "Add a folder" in view.empty.text()
