@@ -16,7 +16,7 @@ export PYTHONUTF8 := 1
 export PIP_NO_INPUT := 1
 HEADLESS := QT_QPA_PLATFORM=offscreen
 
-.PHONY: help run test lint format screenshots train benchmark lock wheel clean
+.PHONY: help run test lint format screenshots train benchmark accuracy lock wheel clean
 
 help:  ## list of targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -52,6 +52,9 @@ benchmark: $(STAMPS)/application  ## tables of speed
 train: $(STAMPS)/application  ## train all families of TARGET on DATA, into OUT (default: models)
 	@[ -n "$(TARGET)" ] && [ -n "$(DATA)" ] || { echo "say what: make train TARGET=prediction-training-gpul40s DATA=FILE.parquet" >&2; exit 2; }
 	$(BIN)/python -m cnnpredict_gui.cli train --target "$(TARGET)" --data $(DATA) $(if $(OUT),--out "$(OUT)")
+
+accuracy: $(STAMPS)/application  ## bring the accuracy table of the README up to date with the model cards
+	$(BIN)/python tools/accuracy_table.py
 
 lock: $(STAMPS)/development  ## write the lock files from what is installed
 	$(BIN)/python tools/make_lock.py
