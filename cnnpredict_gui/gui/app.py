@@ -173,6 +173,7 @@ class Application(QObject):
     def dispose(self) -> None:
         """Close the window and delete everything, the window first."""
         self.window.close()
+        self.garbage.release()
         self.window.deleteLater()
         self.deleteLater()
 

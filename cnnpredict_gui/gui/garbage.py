@@ -28,6 +28,12 @@ class GarbageCollector(QObject):
         """Count everything that is there now as permanent, so that later passes are short."""
         gc.freeze()
 
+    def release(self) -> None:
+        """Leave the collection to Python again."""
+        self._timer.stop()
+        gc.unfreeze()
+        gc.enable()
+
     def collect(self) -> None:
         """Collect the oldest generation that is due."""
         counts = gc.get_count()

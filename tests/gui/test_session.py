@@ -31,7 +31,7 @@ def window(qtbot: QtBot, context: AppContext, reports: Reports) -> Iterator[Main
 
 @pytest.fixture
 def keeper(window: MainWindow, context: AppContext) -> SessionKeeper:
-    keeper = SessionKeeper(window)
+    keeper = SessionKeeper(window, window)
     keeper.start(context)
     return keeper
 
