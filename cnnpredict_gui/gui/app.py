@@ -20,7 +20,7 @@ from cnnpredict_gui.gui.garbage import GarbageCollector
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow
 from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.problems import Problems
-from cnnpredict_gui.gui.session import SessionKeeper, last_session
+from cnnpredict_gui.gui.session import SessionKeeper, last_session, saved_at
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup, make_qt_classes, pumped_import
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
@@ -107,7 +107,7 @@ class Application(QObject):
             context.report(DataFileError("the last session could not be restored", self._trouble))
         elif crashed and self.memory:
             logger.warning("the last run did not end properly; its session was restored")
-            self._news = f"The last run did not end properly. Restored as of {self.memory.get('saved', 'its last save')}."
+            self._news = f"The last run did not end properly. Restored as of {saved_at(self.memory)}."
 
     def _import_panels(self) -> None:
         names = ("parameter_panel", "predictor_tree", "chrome", "status_bar", "workbench")

@@ -201,12 +201,14 @@ class ArchitectureBox(QWidget):
     def _follow(self, config: ConvConfig) -> None:
         """Show which layer of the network the configuration is, if any."""
         current = self.layer.currentIndex()
+        line = self.layer.lineEdit()
         if 0 <= current < len(self._layers) and _same_layer(self._layers[current].config, config):
+            if line is not None:
+                line.setCursorPosition(0)
             return
         index = next((i for i, layer in enumerate(self._layers) if _same_layer(layer.config, config)), -1)
         with QSignalBlocker(self.layer):
             self.layer.setCurrentIndex(index)
-            line = self.layer.lineEdit()
             if line is not None:
                 line.setCursorPosition(0)
                 if index < 0:

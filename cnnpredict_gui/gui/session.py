@@ -63,6 +63,14 @@ def last_session() -> tuple[dict[str, Any], str]:
     return read_json(autosave_file(), FORMAT)
 
 
+def saved_at(data: dict[str, Any]) -> str:
+    """When a session was saved, in the time of this computer."""
+    try:
+        return datetime.fromisoformat(data["saved"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except (KeyError, TypeError, ValueError):
+        return "its last save"
+
+
 class SessionKeeper(QObject):
     """Saves and opens sessions of a window; keeps the current one every 30 s and when the window closes."""
 

@@ -50,6 +50,7 @@ class Workbench(QObject):
         context.preferences.changed.connect(self.apply)
         context.theme.changed.connect(self._on_theme)
         self._settings = context.preferences.current
+        self._mode_at_start = context.theme.mode
         self.apply(self._settings)
         if context.preferences.problem:
             context.say(context.preferences.problem)
@@ -123,14 +124,14 @@ class Workbench(QObject):
         logging.getLogger(ROOT).setLevel(settings.log_level)
 
     def _on_theme(self) -> None:
-        """The colours were changed by the View menu: remember that."""
+        """Mark the colours in the View menu."""
         mode = self._context.theme.mode
         for name in MODES:
             self._context.actions[f"view.theme_{name}"].setChecked(name == mode)
 
     def keep_theme(self) -> None:
-        """Remember the colours that were chosen in the View menu."""
-        if self._context.theme.mode != self._settings.theme:
+        """Remember the colours that were chosen in the View menu; those of the command line hold for one run."""
+        if self._context.theme.mode != self._mode_at_start:
             self._update(theme=self._context.theme.mode)
 
     def _update(self, **changes: object) -> None:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from cnnpredict_gui.core.errors import DataFileError, OutputError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
-from cnnpredict_gui.gui.session import SessionKeeper, autosave_file, last_session, read_session
+from cnnpredict_gui.gui.session import SessionKeeper, autosave_file, last_session, read_session, saved_at
 from cnnpredict_gui.gui.views import VIEWS
 from tests.gui.conftest import Reports
 
@@ -104,6 +104,11 @@ def test_a_crash_is_noticed_by_the_next_start(window: MainWindow, context: AppCo
     assert second.start(context)
     second.finish()
     assert not SessionKeeper(window).start(context) and last_session()[0]["state"]["format"] == 1
+
+
+def test_the_time_of_a_session_is_told_plainly() -> None:
+    assert saved_at({"saved": "2026-01-02T03:04:05+00:00"}).startswith("2026-01-0")
+    assert saved_at({}) == saved_at({"saved": 3}) == saved_at({"saved": "?"}) == "its last save"
 
 
 def test_a_kept_session_that_cannot_be_used_is_set_aside(

@@ -137,6 +137,13 @@ def test_settings_hold_at_once_and_colours_of_the_menu_are_kept(qtbot: QtBot, st
     assert read_settings()[0].theme == "light"
 
 
+def test_colours_of_the_command_line_hold_for_one_run(qtbot: QtBot, qapp: QApplication, models_folder: Path) -> None:
+    once = start(qtbot, qapp, Arguments(models_dir=(models_folder,), theme="dark"))
+    assert once.theme.current.name == "dark"
+    once.dispose()
+    assert read_settings()[0].theme == "system"
+
+
 def test_f1_opens_the_page_of_the_view(qtbot: QtBot, started: Application) -> None:
     for view, page in (("models", "own-models"), ("log", "troubleshooting"), ("compare", "reading-predictions")):
         started.window.show_view(view)
