@@ -6,10 +6,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -235,9 +234,6 @@ def run(argv: list[str]) -> int:
     problems.uninstall()
     logger.info("cnnpredict ends")
     instance.close()
+    application.dispose()
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     return code
-
-
-def resource(name: str) -> Path:
-    """Path of a file that comes with the program."""
-    return resources_dir() / name

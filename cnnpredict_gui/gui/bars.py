@@ -287,7 +287,7 @@ class BarsChart(ChartView):
             device = group.split(" · ", maxsplit=1)[0]
             short = group if metrics.horizontalAdvance(group) < _LABEL_PX or devices[device] > 1 else device
             for several, text in ((True, group.replace(" · ", "\n", 1)), (False, short)):
-                lines = [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, _LABEL_PX) for line in text.split("\n")]
+                lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, _LABEL_PX) for line in text.split("\n")]
                 labels[group, several] = "\n".join(lines)
         return labels
 

@@ -163,7 +163,7 @@ class Gauge(QWidget):
             return
         answer = self.row.prediction
         big = QFont(self.font())
-        big.setPointSizeF(big.pointSizeF() * (1.7 if radius > 52 else 1.25))
+        big.setPointSizeF(big.pointSizeF() * (1.7 if radius > 66 else 1.25))
         big.setBold(True)
         painter.setFont(big)
         painter.setPen(QColor(theme.text))

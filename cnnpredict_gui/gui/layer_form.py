@@ -42,7 +42,7 @@ class LayerForm(QWidget):
         self.choices: dict[str, QComboBox] = {}
         self.links: dict[str, QToolButton] = {}
         self.messages: dict[str, QLabel] = {}
-        self.same = QCheckBox("same")
+        self.same = QCheckBox("same padding")
         self._drag_start = 0
         self._build()
         self.show_config(self._state.config)
@@ -80,6 +80,7 @@ class LayerForm(QWidget):
         grid.setVerticalSpacing(GRID // 2)
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(2, 1)
+        grid.setColumnMinimumWidth(0, max(self.fontMetrics().horizontalAdvance(text) for text, _, _ in ROWS) + 2)
         for text, fields, _ in rows:
             self._add_row(grid, text, fields)
         if choices:
@@ -88,6 +89,8 @@ class LayerForm(QWidget):
         return grid
 
     def _add_row(self, grid: QGridLayout, text: str, fields: tuple[str, ...]) -> None:
+        if fields[0] == "padding_height":
+            self._add_same(grid)
         row = grid.rowCount()
         label = ScrubLabel(text)
         label.setToolTip(f"{FIELD_TEXTS[fields[0]].tip} Drag sideways to change.")
@@ -112,13 +115,13 @@ class LayerForm(QWidget):
         for field in fields:
             self.messages[field] = message
 
+    def _add_same(self, grid: QGridLayout) -> None:
+        self.same.setToolTip("Padding that keeps the size at stride 1, following kernel and dilation")
+        self.same.toggled.connect(lambda _on: self._edited("same"))
+        grid.addWidget(self.same, grid.rowCount(), 1, 1, 3)
+
     def _link(self, fields: tuple[str, ...]) -> QWidget:
         stem = fields[0].rsplit("_", 1)[0]
-        if stem == "padding":
-            self.same.setToolTip("Padding that keeps the size at stride 1, following kernel and dilation")
-            self.same.setAccessibleName("Same padding")
-            self.same.toggled.connect(lambda _on: self._edited("same"))
-            return self.same
         link = self.links[fields[0]] = QToolButton()
         link.setText("=")
         link.setCheckable(True)
@@ -154,6 +157,7 @@ class LayerForm(QWidget):
 
     def _linked(self, fields: tuple[str, ...], on: bool) -> None:
         self.boxes[fields[1]].setEnabled(not on)
+        self._enable_padding()
         if on and not self._showing:
             self.boxes[fields[1]].setValue(self.boxes[fields[0]].value())
 
@@ -176,8 +180,10 @@ class LayerForm(QWidget):
             self.boxes[f"padding_{axis}"].setValue(same_padding(kernel, dilation))
 
     def _enable_padding(self) -> None:
-        for axis in ("height", "width"):
-            self.boxes[f"padding_{axis}"].setEnabled(not self.same.isChecked())
+        own = not self.same.isChecked()
+        self.boxes["padding_height"].setEnabled(own)
+        self.boxes["padding_width"].setEnabled(own and not self.links["padding_height"].isChecked())
+        self.links["padding_height"].setEnabled(own)
 
     def values(self) -> dict[str, Any]:
         """What the boxes say, valid or not."""

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
@@ -176,4 +176,6 @@ def run_offscreen(app: QApplication, application: Application) -> int:
     run = OffscreenRun(app, application)
     run.start()
     app.exec()
+    application.dispose()
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     return run.code
