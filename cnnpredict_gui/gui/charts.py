@@ -254,6 +254,10 @@ class ChartView(QWidget):
         self.recolour(theme)
         self.legend.update()
 
+    def settle(self) -> None:
+        """Bring transforms up to date now; left to the next paint, they would make it be followed by a second one."""
+        self.graphics.scene().prepareForPaint()
+
     def recolour(self, theme: Theme) -> None:
         """Hook: colour the items of the chart."""
 
