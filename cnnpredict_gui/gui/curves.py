@@ -19,8 +19,8 @@ from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 
 Floats = npt.NDArray[np.float64]
-#: With more points than this only points without neighbours get a symbol.
-_SYMBOLS_UP_TO = 48
+#: About so many points of a curve get a symbol, besides those without neighbours.
+_SYMBOLS = 14
 _MARK_PX = 3.5
 
 
@@ -109,12 +109,16 @@ class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = transform.mapRect(self._bounds)
         painter.setClipRect(area.adjusted(-1, -1, 1, 1))
+        painter.setPen(QPen(QColor(self.theme.border), 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
         painter.setPen(QColor(self.theme.muted))
         painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, self.title)
         self._paint_line(painter, transform, self.present, area, QPen(QColor(self.theme.accent), 1, Qt.PenStyle.DashLine))
         if self.bands:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             for curve in self.curves:
                 self._paint_band(painter, transform, curve)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for curve in self.curves:
             self._paint_curve(painter, transform, curve)
         self._paint_line(painter, transform, self.crosshair, area, QPen(QColor(self.theme.muted), 1))
@@ -157,7 +161,8 @@ class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
                 painter.setPen(QPen(QColor(curve.style.colour), 1.8, style))
                 painter.drawPath(pg.arrayToQPath(x, y, connect=part.astype(np.int32)))
         alone = there & ~joined & ~np.append(False, joined[:-1])
-        marked = there if len(x) <= _SYMBOLS_UP_TO else alone
+        marked = alone.copy()
+        marked[:: max(1, len(x) // _SYMBOLS)] |= there[:: max(1, len(x) // _SYMBOLS)]
         colour, base = QColor(curve.style.colour), QColor(self.theme.base)
         for i in np.flatnonzero(marked):
             hollow = bool(curve.extrapolating[i])

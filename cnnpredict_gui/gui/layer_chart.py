@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from cnnpredict_gui import __version__
@@ -59,10 +59,6 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
     def boundingRect(self) -> QRectF:
         return self._bounds
 
-    def place(self, time_ms: float) -> float:
-        """Place of a time on the axis."""
-        return math.log10(time_ms) if self.log else time_ms
-
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
         painter.save()
@@ -70,42 +66,56 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = transform.mapRect(self._bounds)
         painter.setClipRect(area)
+        painter.setPen(QPen(QColor(self.theme.border), 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
         width = abs(transform.m11())
-        for number, time in enumerate(self.time):
-            x = transform.map(QPointF(number + 0.5, 0)).x()
-            if number == self.cursor:
-                shade = QColor(self.theme.accent)
-                shade.setAlpha(60)
-                painter.fillRect(QRectF(x - width / 2, area.top(), width, area.height()), shade)
-            if math.isnan(time):
-                self._paint_refused(painter, x, area.bottom() - 6)
-                continue
-            ends = [transform.map(QPointF(0, self.place(float(t)))).y() for t in (self.low[number], time, self.high[number])]
-            outside = int(self.status[number]) == Status.EXTRAPOLATING
-            self._paint_bar(painter, x, min(width * 0.8, 28), ends, area.bottom(), outside)
+        x: Floats = (np.arange(len(self.time), dtype=np.float64) + 0.5) * transform.m11() + transform.dx()
+        if self.cursor >= 0:
+            shade = QColor(self.theme.accent)
+            shade.setAlpha(60)
+            painter.fillRect(QRectF(x[self.cursor] - width / 2, area.top(), width, area.height()), shade)
+        self._paint_bars(painter, transform, x, min(width * 0.8, 28), area.bottom())
+        self._paint_refused(painter, x[np.isnan(self.time)].tolist(), area.bottom() - 6)
         painter.setPen(QColor(self.theme.text))
         text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideMiddle, area.width() - 12)
         painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()
 
-    def _paint_refused(self, painter: QPainter, x: float, y: float) -> None:
+    def _paint_refused(self, painter: QPainter, places: list[float], y: float) -> None:
         painter.setPen(QPen(QColor(self.theme.error), 1.4))
-        painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
+        for x in places:
+            painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
 
-    def _paint_bar(self, painter: QPainter, x: float, width: float, ends: list[float], bottom: float, outside: bool) -> None:
-        low, middle, high = ends
-        area = QRectF(x - width / 2, middle, width, max(bottom - middle, 0.0))
-        fill = QColor(self.colour)
-        fill.setAlphaF(0.25 if outside else 0.75)
-        painter.fillRect(area, fill)
-        if outside:
-            hatch(painter, area, QColor(self.colour), 5)
-        if width >= 3:
-            cap = min(width * 0.25, 4)
-            painter.setPen(QPen(QColor(self.theme.text), 1))
-            painter.drawLines(
-                [QLineF(x, low, x, high), QLineF(x - cap, low, x + cap, low), QLineF(x - cap, high, x + cap, high)]
-            )
+    def _paint_bars(self, painter: QPainter, transform: QTransform, x: Floats, width: float, bottom: float) -> None:
+        """All bars in a few calls: filled, hatched where extrapolating, with whiskers where there is room for them."""
+        there = np.isfinite(self.time)
+        ends = [values[there] for values in (self.low, self.time, self.high)]
+        low, middle, high = ((np.log10(t) if self.log else t) * transform.m22() + transform.dy() for t in ends)
+        places, outside = x[there], (self.status[there] == Status.EXTRAPOLATING).tolist()
+        tops = np.minimum(middle, bottom)
+        areas = [
+            QRectF(at - width / 2, top, width, bottom - top) for at, top in zip(places.tolist(), tops.tolist(), strict=True)
+        ]
+        colour = QColor(self.colour)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for hatched, alpha in ((False, 0.75), (True, 0.25)):
+            colour.setAlphaF(alpha)
+            painter.setBrush(colour)
+            painter.drawRects([area for area, out in zip(areas, outside, strict=True) if out == hatched])
+        for area, out in zip(areas, outside, strict=True):
+            if out:
+                hatch(painter, area, QColor(self.colour), 5)
+        if width < 3:
+            return
+        cap, lines = min(width * 0.25, 4.0), []
+        for at, least, most in zip(places.tolist(), low.tolist(), high.tolist(), strict=True):
+            lines += [
+                QLineF(at, least, at, most),
+                QLineF(at - cap, least, at + cap, least),
+                QLineF(at - cap, most, at + cap, most),
+            ]
+        painter.setPen(QPen(QColor(self.theme.text), 1))
+        painter.drawLines(lines)
 
 
 class LayerChart(ChartView):
@@ -173,6 +183,7 @@ class LayerChart(ChartView):
         self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
         self.legend.setVisible(bool(self.legend.entries))
         self.show_layer(self.layer)
+        self.settle()
 
     def _arrange(self, count: int) -> None:
         """As many strips as there are predictors, the layers' numbers below the last."""
@@ -184,7 +195,7 @@ class LayerChart(ChartView):
                 axes = {side: ValueAxis(side) for side in ("bottom", "left")}
                 plot = self.add_plot(row, 0, mouse=False, axes=dict(axes))
                 axes["left"].setWidth(_LEFT_AXIS_PX)
-                axes["bottom"].setStyle(showValues=row == count - 1)
+                axes["bottom"].setVisible(row == count - 1)
                 item = StripItem()
                 plot.addItem(item, ignoreBounds=True)
                 plot.getViewBox().sigRangeChanged.connect(partial(_follow_range, item))
@@ -192,8 +203,7 @@ class LayerChart(ChartView):
             self.plots[-1].setLabel("bottom", "layer of the network", color=self._theme.muted)
             self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
         marks = [(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)]
-        for plot in self.plots:
-            plot.getAxis("bottom").set_marks(marks)
+        self.plots[-1].getAxis("bottom").set_marks(marks)
 
     def _scale(self, kinds: list[str]) -> None:
         tops = [float(np.nanmax(item.high)) for item in self.items]

@@ -31,6 +31,7 @@ from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.format import percent, scaled
 from cnnpredict_gui.gui.layer_chart import LayerChart
 from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.live import LiveRequests
 from cnnpredict_gui.gui.network_data import NetworkAnswer, NetworkRequest, compute
 from cnnpredict_gui.gui.network_tables import LAYER_TABLE, NOT_PREDICTED_TABLE, SUM_TABLE, NetworkTable, SumChart
 from cnnpredict_gui.gui.theme import GRID
@@ -78,10 +79,15 @@ class NetworkView(View):
         self.not_predicted = NetworkTable(context, "Not predicted", NOT_PREDICTED_TABLE)
         self.summary, self.help, self.message = QLabel(), QLabel(), QLabel()
         self.progress, self.cancel = QProgressBar(), QToolButton()
+        self._requests = LiveRequests(context.predictions, CHANNEL, self.show_answer, self._complain, self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(0)
+        self._rest.timeout.connect(self._show_rest)
         self._build()
         self._connect()
         self._drop = FileDrop(self, SUFFIXES, self.open_path)
@@ -366,8 +372,8 @@ class NetworkView(View):
 
     def busy(self) -> bool:
         """Whether presets, a file or predictions are on their way."""
-        waiting = any(self.context.predictions.busy(channel) for channel in (CHANNEL, PRESETS_CHANNEL))
-        return waiting or self._soon.isActive() or self._task is not None
+        waiting = self._requests.busy or self.context.predictions.busy(PRESETS_CHANNEL)
+        return waiting or self._soon.isActive() or self._rest.isActive() or self._task is not None
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""
@@ -387,7 +393,7 @@ class NetworkView(View):
             self.rho.value(),
             tuple(self.context.models.chosen(self.state.selection)),
         )
-        self.context.predictions.submit(CHANNEL, lambda c: compute(request, c), self.show_answer, self._complain)
+        self._requests.submit(lambda cancelled: compute(request, cancelled))
 
     def _complain(self, error: CnnPredictError) -> None:
         self.message.setText(str(error))
@@ -398,6 +404,13 @@ class NetworkView(View):
         self.answer = answer
         self.message.hide()
         self.chart.show_answer(answer)
+        self._rest.start()
+
+    def _show_rest(self) -> None:
+        """Sums, tables and texts, in a turn of the event loop of their own."""
+        answer = self.answer
+        if answer is None:
+            return
         self.sums.show_answer(answer)
         for table in (self.layers, self.totals, self.not_predicted):
             table.answer = answer

@@ -117,9 +117,10 @@ class SweepChart(ChartView):
             item.missing = missing
             item.present = self._place(self._present) if self._present is not None else math.nan
             self._scale(plot, item, x)
-            axis = plot.getAxis("bottom")
-            axis.set_marks([(float(place), f"{value:,}") for place, value in zip(x, answer.values, strict=True)])
+        marks = [(float(place), f"{value:,}") for place, value in zip(x, answer.values, strict=True)]
+        self.plots[-1].getAxis("bottom").set_marks(marks)
         self._show_crosshair(min(self.point, len(answer.values) - 1))
+        self.settle()
 
     def _log_x(self) -> bool:
         return self.log_x.isChecked() and self.answer is not None and int(self.answer.values.min()) > 0
@@ -138,7 +139,7 @@ class SweepChart(ChartView):
     def _arrange(self, kinds: list[str]) -> None:
         """A plot for each time kind, below each other on one x axis; made anew only when the kinds change."""
         if list(self.items) == kinds:
-            self.plots[-1].setLabel("bottom", self.x_name, color=self._theme.muted)
+            self._label_x()
             return
         self.graphics.clear()
         self.plots.clear()
@@ -146,9 +147,9 @@ class SweepChart(ChartView):
         for row, kind in enumerate(kinds):
             axes = {side: ValueAxis(side) for side in ("bottom", "left")}
             plot = self.add_plot(row, 0, axes=dict(axes))
-            axes["bottom"].setStyle(showValues=row == len(kinds) - 1)
+            axes["bottom"].setVisible(row == len(kinds) - 1)
             axes["left"].setWidth(_LEFT_AXIS_PX)
-            plot.showGrid(x=True, y=True, alpha=0.12)
+            plot.showGrid(x=False, y=True, alpha=0.12)
             item = self.items[kind] = CurvesItem(KIND_TITLES[kind])
             plot.addItem(item, ignoreBounds=True)
             box = plot.getViewBox()
@@ -156,7 +157,11 @@ class SweepChart(ChartView):
             box.sigRangeChanged.connect(partial(_follow_range, item))
             if row:
                 plot.setXLink(self.plots[0])
-        self.plots[-1].setLabel("bottom", self.x_name, color=self._theme.muted)
+        self._label_x()
+
+    def _label_x(self) -> None:
+        if self.plots[-1].getAxis("bottom").labelText != self.x_name:
+            self.plots[-1].setLabel("bottom", self.x_name, color=self._theme.muted)
 
     def _user_zoomed(self, *_: object) -> None:
         self._zoomed = True

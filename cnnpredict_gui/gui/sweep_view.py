@@ -26,6 +26,7 @@ from cnnpredict_gui.gui.fields import FIELD_TEXTS
 from cnnpredict_gui.gui.format import interval
 from cnnpredict_gui.gui.heat_map import HeatMap
 from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.live import LiveRequests
 from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.sweep_chart import SweepChart, sweep_constants
 from cnnpredict_gui.gui.sweep_data import SweepAnswer, SweepRequest, SweepRow, compute, in_words
@@ -128,9 +129,14 @@ class SweepView(View):
         self.chart = SweepChart(context, self._take_over)
         self.heat_map = HeatMap(context, self._take_over)
         self.table = TableView(context, "Sweep table", _COLUMNS, lambda row: (row.point, row.predictor), self._constants)
+        self._requests = LiveRequests(context.predictions, CHANNEL, self.show_answer, self._complain, self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.refresh)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(0)
+        self._rest.timeout.connect(self._show_rest)
         self._build()
         self._connect()
         self._show_second()
@@ -264,9 +270,8 @@ class SweepView(View):
         self.state.set_focus(self.predictor.currentData() or "")
 
     def _focus_changed(self) -> None:
-        if self.answer is not None:
-            self._show_predictors()
-            self._show_heat_map()
+        if self.second.currentData():
+            self._ask()
 
     def _take_over(self, point: int) -> None:
         """Make a point of the sweep the layer of the panel."""
@@ -296,7 +301,7 @@ class SweepView(View):
 
     def busy(self) -> bool:
         """Whether predictions are on their way."""
-        return self._soon.isActive() or self.context.predictions.busy(CHANNEL)
+        return self._soon.isActive() or self._rest.isActive() or self._requests.busy
 
     def varied(self) -> dict[str, list[int]]:
         """Parameters with their values.
@@ -320,15 +325,19 @@ class SweepView(View):
         try:
             varied = self.varied()
         except CnnPredictError as error:
-            self.context.predictions.cancel(CHANNEL)
+            self._requests.cancel()
             self._complain(error)
             return
-        request = SweepRequest(self.state.config, varied, tuple(self.context.models.chosen(self.state.selection)))
+        self._show_predictors()
+        predictors = tuple(self.context.models.chosen(self.state.selection))
+        if len(varied) == 2:
+            predictors = tuple(one for one in predictors if one.name == self.predictor.currentData())
+        request = SweepRequest(self.state.config, varied, predictors)
 
         def work(cancelled: Cancelled) -> SweepAnswer:
             return compute(request, cancelled)
 
-        self.context.predictions.submit(CHANNEL, work, self.show_answer, self._complain)
+        self._requests.submit(work)
 
     def _complain(self, error: CnnPredictError) -> None:
         self.message.setText(str(error))
@@ -338,11 +347,17 @@ class SweepView(View):
         """Bring everything on screen up to date."""
         self.answer = answer
         self.message.hide()
-        self._show_predictors()
         if len(answer.result.parameters) == 1:
             name = answer.result.parameters[0]
             self.chart.show_answer(answer, parameter_name(name), self._present(name))
         self._show_heat_map()
+        self._rest.start()
+
+    def _show_rest(self) -> None:
+        """The table and the notes, in a turn of the event loop of their own."""
+        answer = self.answer
+        if answer is None:
+            return
         before = len(self.table.rows_model.rows)
         self.table.set_rows(answer.rows)
         if before != len(answer.rows):
@@ -357,12 +372,12 @@ class SweepView(View):
         return int(values.pop()) if len(values) == 1 else None
 
     def _show_predictors(self) -> None:
-        curves = self.answer.curves if self.answer else ()
-        names = [curve.predictor for curve in curves]
+        chosen = self.context.models.chosen(self.state.selection)
+        names = [one.name for one in chosen]
         if [self.predictor.itemData(i) for i in range(self.predictor.count())] != names:
             self.predictor.clear()
-            for curve in curves:
-                self.predictor.addItem(predictor_title(curve.target, curve.family), curve.predictor)
+            for one in chosen:
+                self.predictor.addItem(predictor_title(one.target, one.family), one.name)
         index = self.predictor.findData(self.state.focus)
         self.predictor.setCurrentIndex(index if index >= 0 else (0 if names else -1))
 

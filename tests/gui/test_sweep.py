@@ -189,6 +189,8 @@ def test_heat_map_of_another_predictor(qtbot: QtBot, view: SweepView, context: A
     choose_second(qtbot, view, "groups", "1,3")
     view.predictor.setCurrentIndex(view.predictor.findData(L40S[0]))
     view.predictor.activated.emit(view.predictor.currentIndex())
+    wait(qtbot, view)
+    assert {row.predictor for row in view.table.shown_rows()} == {L40S[0]}
     assert context.state.focus == L40S[0] and view.heat_map.curve is not None and view.heat_map.curve.predictor == L40S[0]
     assert np.isnan(view.heat_map.cells.times[:, 1]).all() and "groups 3" in view.heat_map.describe((0, 1))
 
