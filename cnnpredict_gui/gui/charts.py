@@ -312,7 +312,9 @@ class ChartView(QWidget):
         if theme is not before:
             self.apply_theme(theme)
         try:
+            painter.save()
             self.legend.paint(painter, inner.adjusted(0, 3 * GRID, 0, 0), theme)
+            painter.restore()  # a brush left set would fill the plots
             self._render_scene(painter, area.adjusted(0, self._head_height(area.width()), 0, 0))
         finally:
             if theme is not before:

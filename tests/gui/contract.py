@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -132,6 +133,7 @@ class WidgetContract:
                 save(source, base.with_suffix(".png"), DARK, scale)
                 image = QImage(str(base.with_suffix(".png")))
                 assert image.width() == round(source.export_size().width() * scale) and _colours(image) > 2
+                assert _commonest(image) == QColor(DARK.base).rgb(), f"{source.export_name()} has lost its background"
             save(source, base.with_suffix(".svg"), LIGHT)
             assert QDomDocument().setContent(base.with_suffix(".svg").read_bytes())
             save(source, base.with_suffix(".csv"), LIGHT)
@@ -155,6 +157,12 @@ class WidgetContract:
 def _brightness(image: QImage) -> float:
     small = image.scaled(32, 32)
     return sum(small.pixelColor(x, y).lightness() for x in range(32) for y in range(32)) / 1024
+
+
+def _commonest(image: QImage) -> int:
+    """The colour of most pixels."""
+    sample = (image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3))
+    return Counter(sample).most_common(1)[0][0]
 
 
 def _colours(image: QImage) -> int:
