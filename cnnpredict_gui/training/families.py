@@ -26,8 +26,8 @@ from cnnpredict_gui.training.network_regressor import NetworkRegressor
 Matrix = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 Parameters = dict[str, Any]
-#: Most rows the polynomial is fitted on: its columns are many, its coefficients few.
-LASSO_ROWS = 20_000
+#: Most rows the polynomial is fitted on (its columns are many, its coefficients few), and the forest (its leaves are capped).
+LASSO_ROWS, FOREST_ROWS = 20_000, 60_000
 
 
 class Regressor(Protocol):
@@ -64,8 +64,9 @@ def fit_xgb(task: Task, parameters: Parameters) -> XGBRegressor:
 
 def fit_rf(task: Task, parameters: Parameters) -> ExtraTreesRegressor:
     """A forest of extremely randomised trees (Geurts 2006), its leaves capped to keep the file small."""
+    rows = np.random.default_rng(task.seed).permutation(len(task.features))[:FOREST_ROWS]
     model = ExtraTreesRegressor(random_state=task.seed, n_jobs=task.threads, **parameters)
-    return model.fit(task.features, task.log_ratio, sample_weight=task.weight)
+    return model.fit(task.features[rows], task.log_ratio[rows], sample_weight=task.weight[rows])
 
 
 def fit_lasso(task: Task, parameters: Parameters) -> Pipeline:
@@ -100,7 +101,7 @@ class FamilyRecipe:
 def _xgb_start(rows: int) -> Parameters:
     small, large = rows < 12_000, rows > 100_000
     return {
-        "n_estimators": 700 if large else 500,
+        "n_estimators": 600 if large else 500,
         "max_leaves": 64 if small else 160 if large else 128,
         "learning_rate": 0.06 if small else 0.05,
         "subsample": 0.8,

@@ -18,7 +18,7 @@ from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.core.table import ConfigTable, Floats
 from cnnpredict_gui.serving.frames import receive, send, unpack
-from cnnpredict_gui.serving.predictor import Memo, TrainedModel
+from cnnpredict_gui.serving.models import Memo, TrainedModel
 
 
 class BoosterModel:
