@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QTransform
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.gui.charts import NumberAxis
@@ -107,6 +107,7 @@ class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.save()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(QGuiApplication.font())
         area = transform.mapRect(self._bounds)
         painter.setClipRect(area.adjusted(-1, -1, 1, 1))
         painter.setPen(QPen(QColor(self.theme.border), 1))

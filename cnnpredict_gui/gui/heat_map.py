@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from cnnpredict_gui.core.prediction import Status
@@ -74,6 +74,7 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
         transform = painter.transform()
         painter.save()
         painter.resetTransform()
+        painter.setFont(QGuiApplication.font())
         columns, rows = self.times.shape
         metrics = QFontMetricsF(painter.font())
         for column in range(columns):

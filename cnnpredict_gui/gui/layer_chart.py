@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QTransform
+from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from cnnpredict_gui import __version__
@@ -64,6 +64,7 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.save()
         painter.resetTransform()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(QGuiApplication.font())
         area = transform.mapRect(self._bounds)
         painter.setClipRect(area)
         painter.setPen(QPen(QColor(self.theme.border), 1))
@@ -195,7 +196,9 @@ class LayerChart(ChartView):
                 axes = {side: ValueAxis(side) for side in ("bottom", "left")}
                 plot = self.add_plot(row, 0, mouse=False, axes=dict(axes))
                 axes["left"].setWidth(_LEFT_AXIS_PX)
-                axes["bottom"].setVisible(row == count - 1)
+                if row < count - 1:
+                    axes["bottom"].hide()
+                    axes["bottom"].setHeight(0)
                 item = StripItem()
                 plot.addItem(item, ignoreBounds=True)
                 plot.getViewBox().sigRangeChanged.connect(partial(_follow_range, item))

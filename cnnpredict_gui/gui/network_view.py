@@ -47,7 +47,7 @@ CHANNEL, PRESETS_CHANNEL = "network", "network presets"
 SUFFIXES = (".onnx", ".csv", ".parquet", ".json")
 _FILTER = "Networks (*.onnx *.csv *.parquet *.json);;All files (*)"
 _DEFAULT = "preset:resnet50"
-_AS_FILE = "as in the file"
+_BATCH_AS_FILE, _TYPE_AS_FILE = "batch as is", "type as is"
 _RHO_TIP = (
     "How much the errors of two layers have in common (ρ): 0 nothing, 1 everything. "
     "With distances d from a layer's time to the end of its interval, that of the sum is √((1 − ρ)·Σd² + ρ·(Σd)²)."
@@ -115,6 +115,7 @@ class NetworkView(View):
         self.batch_size.setToolTip("Images at once")
         for name in DTYPES:
             self.dtype.addItem(name, name)
+        self.dtype.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.dtype.setToolTip("Element type of the convolutions")
         self.rho.setRange(0.0, 1.0)
         self.rho.setSingleStep(0.1)
@@ -265,21 +266,17 @@ class NetworkView(View):
         preset = self._presets.get(self.network.currentData() or "")
         wanted, self._wanted = self._wanted, {}
         with QSignalBlocker(self.resolution), QSignalBlocker(self.batch_size):
-            self.resolution.setEnabled(preset is not None)
-            self.resolution.setToolTip(
-                f"Height and width of the network's input, at least {preset.minimum_resolution} px"
-                if preset
-                else "This network fixes the size of its input"
-            )
+            self.resolution.setVisible(preset is not None)
             if preset is not None:
+                self.resolution.setToolTip(f"Height and width of the network's input, at least {preset.minimum_resolution} px")
                 self.resolution.setMinimum(preset.minimum_resolution)
                 self.resolution.setValue(int(wanted.get("resolution", preset.default_resolution)))
             self.batch_size.setMinimum(1 if preset else 0)
-            self.batch_size.setSpecialValueText("" if preset else _AS_FILE)
+            self.batch_size.setSpecialValueText("" if preset else _BATCH_AS_FILE)
             self.batch_size.setValue(int(wanted.get("batch_size", self.batch_size.value() if preset else 0)))
         has_choice = self.dtype.findData("") >= 0
         if preset is None and not has_choice:
-            self.dtype.insertItem(0, _AS_FILE, "")
+            self.dtype.insertItem(0, _TYPE_AS_FILE, "")
             self.dtype.setCurrentIndex(0)
         elif preset is not None and has_choice:
             self.dtype.removeItem(self.dtype.findData(""))
@@ -440,17 +437,18 @@ class NetworkView(View):
         totals = answer.totals
         part = percent(100 * totals.convolution_macs / totals.macs) if totals.macs else "–"
         others = sum(one.count for one in answer.prediction.not_predicted)
+        rest = "1 other layer is" if others == 1 else f"{others:,} other layers are"
         self.summary.setText(
             f"<b>{answer.network.title}</b>: {totals.convolutions:,} convolutions "
             f"({totals.distinct_convolutions:,} different ones) with {part} of {scaled(totals.macs).strip()} MACs, "
-            f"{scaled(totals.parameters).strip()} parameters; {others:,} other layers are not in the sum."
+            f"{scaled(totals.parameters).strip()} parameters; {rest} not in the sum."
         )
         self.summary.setToolTip(answer.network.source)
         kinds = dict.fromkeys(result.target.time_kind for result in answer.prediction.results)
         notes = "".join(f" · {SUM_NOTES[kind][0].upper()}{SUM_NOTES[kind][1:]}." for kind in kinds)
         self.help.setText(
-            f"Interval of the sum: the layers' errors are taken as partly common (ρ = {answer.prediction.rho:g}), "
-            f"so intervals are neither simply added nor taken as independent.{notes}"
+            f"Interval of the sum: errors of layers are taken as partly common (ρ = {answer.prediction.rho:g}), "
+            f"so neither simply added nor independent.{notes}"
         )
         self.help.setToolTip(_RHO_TIP)
 

@@ -147,7 +147,9 @@ class SweepChart(ChartView):
         for row, kind in enumerate(kinds):
             axes = {side: ValueAxis(side) for side in ("bottom", "left")}
             plot = self.add_plot(row, 0, axes=dict(axes))
-            axes["bottom"].setVisible(row == len(kinds) - 1)
+            if row < len(kinds) - 1:
+                axes["bottom"].hide()
+                axes["bottom"].setHeight(0)
             axes["left"].setWidth(_LEFT_AXIS_PX)
             plot.showGrid(x=False, y=True, alpha=0.12)
             item = self.items[kind] = CurvesItem(KIND_TITLES[kind])

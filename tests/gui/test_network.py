@@ -193,7 +193,7 @@ def test_file_with_fixed_shapes(qtbot: QtBot, view: NetworkView, tmp_path: Path)
     configs = [layer.config for layer in view.answer.prediction.layers if layer.config]
     assert [config.output_channels for config in configs] == [8, 16] and configs[0].batch_size == 2
     assert [row.kind for row in view.not_predicted.shown_rows()] == ["activation"]
-    assert not view.resolution.isEnabled()
+    assert view.resolution.isHidden() and view.dtype.currentText() == "type as is"
     view.batch_size.setValue(1)
     wait(qtbot, view)
     assert view.answer.prediction.layers[0].config is not None and view.answer.prediction.layers[0].config.batch_size == 1
