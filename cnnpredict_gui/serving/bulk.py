@@ -27,7 +27,7 @@ from cnnpredict_gui.infra.children import child_command
 from cnnpredict_gui.serving import frames
 
 if TYPE_CHECKING:
-    from cnnpredict_gui.serving.predictor import TrainedModel
+    from cnnpredict_gui.serving.models import TrainedModel
 
 logger = logging.getLogger(__name__)
 WORKER_MODULE = "cnnpredict_gui.training.tree_worker"
@@ -227,7 +227,7 @@ class BulkEngine:
 
     def _check(self, worker: Worker, model: TrainedModel, probe: ConfigTable) -> None:
         """Hold the worker's answers and its speed against those of ONNX Runtime."""
-        from cnnpredict_gui.serving.predictor import Memo
+        from cnnpredict_gui.serving.models import Memo
 
         begin = perf_counter()
         here = model.log_time(ConfigTable(probe.columns), Memo())

@@ -138,14 +138,21 @@ class TrainingDomain:
         return texts
 
     def _tell_algorithm(self, texts: Texts, table: ConfigTable, code: int, name: str) -> None:
-        height = name.replace("width", "height")
-        if name != height and (code, height) in self._with_algorithm:
-            return  # told once, for the height
-        rows = np.flatnonzero(self._unseen_with_algorithm(table, code, name))
+        wrong, label = self._unseen_with_algorithm(table, code, name), name
+        height, width = name.replace("width", "height"), name.replace("height", "width")
+        if height != width and {(code, height), (code, width)} <= self._with_algorithm.keys():
+            alike = table.columns[height] == table.columns[width]
+            if name == width:
+                wrong = wrong & ~alike  # told with the height
+            else:
+                self._tell_unseen(texts, table, code, name, _PAIRS.get(height, height), np.flatnonzero(wrong & alike))
+                wrong = wrong & ~alike
+        self._tell_unseen(texts, table, code, name, label, np.flatnonzero(wrong))
+
+    def _tell_unseen(self, texts: Texts, table: ConfigTable, code: int, name: str, label: str, rows: Rows) -> None:
         values = table.columns[name][rows]
+        seen = ", ".join(map(str, self._with_algorithm[code, name]))
         for value in np.unique(values):
-            seen = ", ".join(map(str, self._with_algorithm[code, name]))
-            label = _PAIRS.get(name, name)
             text = f"{label} {value} never measured with {VOCABULARY['algorithm'][code]} (seen {seen})"
             _append(texts, rows[values == value], text)
 

@@ -20,7 +20,8 @@ from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
 from cnnpredict_gui.serving.engine import OnnxModel, give_memory_back
-from cnnpredict_gui.serving.predictor import ConsensusModel, Predictor, TrainedModel
+from cnnpredict_gui.serving.models import ConsensusModel, TrainedModel
+from cnnpredict_gui.serving.predictor import Predictor
 from cnnpredict_gui.serving.verification import read_card, reason_of, verified_bytes
 
 #: Models loaded at once; ONNX Runtime leaves the interpreter free meanwhile.

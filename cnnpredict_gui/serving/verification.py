@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from cnnpredict_gui.core.card import CARD_FORMAT, Interval, ModelCard
-from cnnpredict_gui.core.config import ALGORITHMS, DIRECTIONS, DTYPES
+from cnnpredict_gui.core.config import ALGORITHMS, DIRECTIONS, DTYPES, INTEGER_FIELDS
 from cnnpredict_gui.core.errors import CardError, CnnPredictError, ModelFileError
 from cnnpredict_gui.core.features import feature_names
 from cnnpredict_gui.core.names import TRAINED_FAMILIES
@@ -76,6 +77,8 @@ def check_card(card: ModelCard, family: str) -> None:
     _check_known("dtypes", card.dtypes, DTYPES)
     _check_known("directions", card.directions, DIRECTIONS)
     _check_known("ranges", [*card.ranges, *card.values_seen], domain_parameters())
+    _check_known("seen_with_algorithm", card.seen_with_algorithm, ALGORITHMS)
+    _check_known("seen_with_algorithm", chain(*card.seen_with_algorithm.values()), INTEGER_FIELDS)
     if card.interval is not None:
         _check_interval(card.interval)
 

@@ -13,10 +13,10 @@ import pytest
 from cnnpredict_gui.core.errors import WorkerError
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.infra.children import CHILD_FLAG, CHILD_MODULES, child_command, run_requested_child
-from cnnpredict_gui.serving import bulk, frames, predictor
+from cnnpredict_gui.serving import bulk, frames, models, predictor
 from cnnpredict_gui.serving.bulk import LEAST_ROWS, START_ROWS, BulkEngine, Worker
 from cnnpredict_gui.serving.library import ModelLibrary
-from cnnpredict_gui.serving.predictor import Memo, TrainedModel
+from cnnpredict_gui.serving.models import Memo, TrainedModel
 from tests.artefacts import write_training_folder
 
 pytest.importorskip("xgboost")
@@ -43,6 +43,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ModelLibrary:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[BulkEngine]:
     engine = BulkEngine(workers=1, must_be_faster=False)
     monkeypatch.setattr(predictor, "BULK", engine)
+    monkeypatch.setattr(models, "BULK", engine)
     yield engine
     engine.close()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.domain import TrainingDomain
-from tests.artefacts import make_card
+from cnnpredict_gui.serving.library import ModelLibrary
+from tests.artefacts import make_card, write_training_folder
 
 
 def layer(algorithm: str, kernel: int, stride: int) -> ConvConfig:
@@ -52,3 +55,13 @@ def test_a_stride_seen_with_gemm_alone_is_an_extrapolation_with_winograd() -> No
     assert "stride 2 never measured with winograd" in reasons[3]
     assert reasons[4] == "kernel_size 5 never measured (seen 1, 3)"  # said once, for the target as a whole
     assert np.array_equal(domain.status(table[2:3]), [Status.EXTRAPOLATING])
+
+
+def test_each_side_that_was_not_measured_with_an_algorithm_is_told(tmp_path: Path) -> None:
+    seen = {"guess": {"kernel_height": (1, 3), "kernel_width": (1, 3)}}
+    write_training_folder(tmp_path, "gpul40s", families=("xgb",), seen_with_algorithm=seen)
+    predictor = ModelLibrary([tmp_path]).get("xgb_prediction-training-gpul40s")
+    sizes = {"input_channels": 64, "input_height": 56, "input_width": 56, "output_channels": 64}
+    for height, width, reason in ((7, 7, "kernel_size 7"), (3, 7, "kernel_width 7"), (7, 3, "kernel_height 7")):
+        answer = predictor.predict_one(ConvConfig.parse(sizes | {"kernel_height": height, "kernel_width": width}))
+        assert answer.reason == f"{reason} never measured with guess (seen 1, 3)"

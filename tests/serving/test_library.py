@@ -118,6 +118,8 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "feature twice": (set_field("features", ["log_macs"] * 6), "no features, or one twice"),
     "unknown algorithm": (set_field("algorithms", ["magic"]), "'magic', which this program does not know"),
     "unknown range": (set_field("ranges", {"price": {"low": 1, "high": 2}}), "'price', which this program does not know"),
+    "unknown algorithm of values seen": (set_field("seen_with_algorithm", {"magic": {}}), "'magic'"),
+    "unknown parameter of values seen": (set_field("seen_with_algorithm", {"gemm": {"taps": [1]}}), "'taps'"),
     "interval of unequal lengths": (
         set_field("interval", {"knots": {"*": [0.0, 1.0]}, "low": {"*": [0.0]}, "high": {"*": [0.0, 0.0]}}),
         "not one low and high per knot",

@@ -21,7 +21,7 @@ from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
-from cnnpredict_gui.serving.predictor import CHUNK_ROWS, Predictor, predict_many
+from cnnpredict_gui.serving.predictor import PIECE_ROWS, Predictor, predict_many
 from cnnpredict_gui.serving.statistics import STATISTICS, ServingStatistics
 from tests.artefacts import write_model, write_training_folder
 from tests.strategies import valid_configs
@@ -230,14 +230,14 @@ def test_a_row_gets_the_same_answer_alone_and_among_others(library: ModelLibrary
 
 def test_large_tables_are_answered_in_pieces_alike(library: ModelLibrary) -> None:
     rng = np.random.default_rng(0)
-    rows = CHUNK_ROWS + 100
+    rows = 3 * PIECE_ROWS + 100
     columns = {name: rng.integers(1, 600, rows) for name in ("input_channels", "input_height", "output_channels", "batch_size")}
     columns |= {"input_width": columns["input_height"], "kernel_size": rng.integers(1, 9, rows)}
     table, valid, _ = ConfigTable.from_columns(columns | {"algorithm": rng.choice(["default", "gemm", "fft"], rows)})
-    assert valid.sum() > CHUNK_ROWS
+    assert valid.sum() > 2 * PIECE_ROWS
     predictors = list(library.predictors.values())
     whole = predict_many(predictors, table)
-    pieces = [predict_many(predictors, table[start : start + 5_000]) for start in range(0, len(table), 5_000)]
+    pieces = [predict_many(predictors, table[start : start + 1_000]) for start in range(0, len(table), 1_000)]
     for name, batch in whole.items():
         np.testing.assert_allclose(batch.time_ms, np.concatenate([piece[name].time_ms for piece in pieces]), rtol=1e-5)
         np.testing.assert_array_equal(batch.status, np.concatenate([piece[name].status for piece in pieces]))
