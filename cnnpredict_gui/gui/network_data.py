@@ -1,12 +1,12 @@
-"""What the Network view shows, computed off the GUI thread in one go. No Qt here."""
+"""What the Network view shows, computed off the GUI thread in one go; files are read in a child process. No Qt here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
-from cnnpredict_gui.core.errors import CancelledByUserError
+from cnnpredict_gui.core.errors import CancelledByUserError, OpenDimension, OpenShapeError
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.prediction import Prediction
@@ -92,3 +92,51 @@ def compute(request: NetworkRequest, cancelled: Callable[[], bool]) -> NetworkAn
     return NetworkAnswer(
         network, totals(network.layers), predict_network(network.layers, request.predictors, request.rho), request
     )
+
+
+def open_file(path: str, dimensions: Mapping[str, int], cancelled: Callable[[], bool]) -> OpenedNetwork:
+    """Read a network's file in a child process: parsing a large ONNX file would hold Python's lock for half a second.
+
+    Args:
+        path: The file.
+        dimensions: Values for extents that it leaves open, by name.
+        cancelled: Asked ten times a second; true kills the child process.
+
+    Raises:
+        OpenShapeError: the file leaves extents open that ``dimensions`` does not give.
+        WorkerError: it cannot be read.
+        CancelledByUserError: ``cancelled`` said so.
+    """
+    from cnnpredict_gui.bench.child import run_in_child
+    from cnnpredict_gui.studies.network_source import OpenedNetwork
+
+    found = run_in_child(f"{__name__}:serve_open", {"path": path, "dimensions": dict(dimensions)}, cancelled=cancelled)
+    if "open" in found:
+        open_dimensions = tuple(OpenDimension(name, meaning) for name, meaning in found["open"])
+        raise OpenShapeError(found["message"], found["hint"], open_dimensions)
+    return OpenedNetwork(found["title"], found["source"], tuple(_layer(one) for one in found["layers"]))
+
+
+def serve_open(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Body of :func:`open_file` in the child process."""
+    from cnnpredict_gui.studies.network_source import Wanted, open_network
+
+    try:
+        network = open_network(request["path"], Wanted(dimensions=request["dimensions"]))
+    except OpenShapeError as error:
+        still_open = [[one.name, one.meaning] for one in error.dimensions]
+        return {"open": still_open, "message": error.message, "hint": error.hint}
+    layers = [
+        {field.name: getattr(one, field.name) for field in fields(one)}
+        | {"config": one.config.model_dump() if one.config else None}
+        for one in network.layers
+    ]
+    return {"title": network.title, "source": network.source, "layers": layers}
+
+
+def _layer(stored: dict[str, Any]) -> NetworkLayer:
+    from cnnpredict_gui.core.config import ConvConfig
+    from cnnpredict_gui.studies.layers import NetworkLayer
+
+    config = ConvConfig.parse(stored["config"]) if stored["config"] else None
+    return NetworkLayer(**stored | {"config": config, "output_shape": tuple(stored["output_shape"])})

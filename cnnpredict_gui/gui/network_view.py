@@ -32,7 +32,7 @@ from cnnpredict_gui.gui.format import percent, scaled
 from cnnpredict_gui.gui.layer_chart import LayerChart
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.live import LiveRequests
-from cnnpredict_gui.gui.network_data import NetworkAnswer, NetworkRequest, compute
+from cnnpredict_gui.gui.network_data import NetworkAnswer, NetworkRequest, compute, open_file
 from cnnpredict_gui.gui.network_tables import LAYER_TABLE, NOT_PREDICTED_TABLE, SUM_TABLE, NetworkTable, SumChart
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
@@ -303,10 +303,8 @@ class NetworkView(View):
             self._task.cancel()
         given = dict(dimensions or {})
 
-        def work(_progress: Progress, _cancelled: Cancelled) -> OpenedNetwork:
-            from cnnpredict_gui.studies.network_source import Wanted, open_network
-
-            return open_network(path, Wanted(dimensions=given))
+        def work(_progress: Progress, cancelled: Cancelled) -> OpenedNetwork:
+            return open_file(path, given, cancelled)
 
         self._path, self._dimensions = path, given
         self.message.hide()
