@@ -40,7 +40,9 @@ class AppContext:
     show_help: Callable[[str], None] = field(default=lambda page: None)
 
     def shutdown(self) -> None:
-        """Stop every thread and wait for it."""
+        """Stop every thread and wait for it; forget the undo history."""
         self.models.shutdown()
         self.tasks.shutdown()
         self.predictions.shutdown()
+        # Python may free the commands before their stack, which then would delete them again.
+        self.state.undo_stack.clear()
