@@ -120,7 +120,7 @@ def _xgb_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
 
 
 def _rf_start(rows: int) -> Parameters:
-    return {"n_estimators": 28, "max_leaf_nodes": 2000, "max_features": 0.6, "min_samples_leaf": 1}
+    return {"n_estimators": 24, "max_leaf_nodes": 1800, "max_features": 0.6, "min_samples_leaf": 1}
 
 
 def _rf_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
