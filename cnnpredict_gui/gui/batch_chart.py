@@ -86,7 +86,9 @@ class Histogram(ChartView):
             plot = self.add_plot(row, 0, axes=axes, y_label="rows")
             axes["left"].setWidth(_LEFT_AXIS_PX)
             axes["bottom"].setLogMode(True)
-            axes["bottom"].setStyle(showValues=row == len(kinds) - 1)
+            if row < len(kinds) - 1:
+                axes["bottom"].hide()
+                axes["bottom"].setHeight(0)
             plot.getViewBox().setMouseEnabled(True, False)
             plot.showGrid(x=True, y=True, alpha=0.12)
             if row:

@@ -145,6 +145,9 @@ class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
         colour.setAlphaF(0.13 if self.theme.name == "light" else 0.18)
         for start, end in runs(np.isfinite(curve.y)):
             if end - start < 2:
+                x, y = _pixels(transform, curve.x[[start, start]], np.array([curve.low[start], curve.high[start]]))
+                painter.setPen(QPen(colour.darker(120), 3))
+                painter.drawLine(QPointF(x[0], y[0]), QPointF(x[1], y[1]))
                 continue
             there = slice(start, end)
             x = np.concatenate([curve.x[there], curve.x[there][::-1]])

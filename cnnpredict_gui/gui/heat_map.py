@@ -9,13 +9,24 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QGuiApplication,
+    QHelpEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QTransform,
+)
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.curves import Floats, ValueAxis
+from cnnpredict_gui.gui.curves import Floats, ValueAxis, runs
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, sig3
 from cnnpredict_gui.gui.series import KIND_AXES, predictor_title
@@ -41,6 +52,7 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
         self.theme: Theme = LIGHT
         self.cursor: tuple[int, int] | None = None
         self._colours: list[QColor] = []
+        self._image = QImage()
 
     def set_cells(self, times: Floats, status: npt.NDArray[np.uint8]) -> None:
         """Show times in ms and their :class:`Status`, shape (columns, rows)."""
@@ -51,7 +63,12 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
         span = max(levels[1] - levels[0], 1e-9)
         table = pg.colormap.get("viridis").getLookupTable(0.0, 1.0, 256)
         numbers = np.nan_to_num((logs - levels[0]) / span * 255).clip(0, 255).astype(int)
-        self._colours = [QColor(*(int(part) for part in table[number])) for number in numbers.ravel()]
+        palette = [QColor(*(int(part) for part in row)) for row in table]
+        self._colours = [palette[number] for number in numbers.ravel().tolist()]
+        self._image = QImage(times.shape[0], times.shape[1], QImage.Format.Format_ARGB32)
+        self._image.fill(Qt.GlobalColor.transparent)
+        for column, row in np.argwhere(np.isfinite(times)).tolist():  # images run from above, cells from below
+            self._image.setPixelColor(column, times.shape[1] - 1 - row, palette[numbers[column, row]])
         self.update()
 
     def levels(self) -> tuple[float, float]:
@@ -75,12 +92,17 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.save()
         painter.resetTransform()
         painter.setFont(QGuiApplication.font())
+        area = transform.mapRect(self.boundingRect())
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.drawImage(area, self._image)
+        self._paint_outside(painter, transform)
+        self._paint_refused(painter, transform)
         columns, rows = self.times.shape
         metrics = QFontMetricsF(painter.font())
-        for column in range(columns):
-            for row in range(rows):
-                cell = transform.mapRect(QRectF(column, row, 1, 1))
-                self._paint_cell(painter, cell, column, row, metrics)
+        width, height = area.width() / max(columns, 1), area.height() / max(rows, 1)
+        if width > metrics.horizontalAdvance("0.00") + 6 and height > metrics.height() + 2:
+            for column, row in np.argwhere(np.isfinite(self.times)).tolist():
+                self._paint_text(painter, transform.mapRect(QRectF(column, row, 1, 1)), column, row, metrics)
         if self.cursor is not None:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             frame = transform.mapRect(QRectF(*self.cursor, 1, 1))
@@ -89,29 +111,34 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
                 painter.drawRect(frame.adjusted(inset, inset, -inset, -inset))
         painter.restore()
 
-    def _paint_cell(self, painter: QPainter, cell: QRectF, column: int, row: int, metrics: QFontMetricsF) -> None:
-        time = float(self.times[column, row])
-        if math.isnan(time):
+    def _paint_outside(self, painter: QPainter, transform: QTransform) -> None:
+        """Hatching, one piece for cells that lie above each other."""
+        outside = self.status == Status.EXTRAPOLATING
+        for column in range(len(outside)):
+            for start, end in runs(outside[column]):
+                middle = column * self.times.shape[1] + (start + end) // 2
+                faint = _ink(self._colours[middle])
+                faint.setAlpha(70)
+                hatch(painter, transform.mapRect(QRectF(column, start, 1, end - start)), faint, 7)
+
+    def _paint_refused(self, painter: QPainter, transform: QTransform) -> None:
+        painter.setPen(QPen(QColor(self.theme.error), 1.2))
+        for column, row in np.argwhere(np.isnan(self.times)).tolist():
+            cell = transform.mapRect(QRectF(column, row, 1, 1))
             middle, d = cell.center(), min(cell.width(), cell.height(), 12) / 3
-            painter.setPen(QPen(QColor(self.theme.error), 1.2))
-            painter.drawLines(
-                [
-                    QLineF(middle - QPointF(d, d), middle + QPointF(d, d)),
-                    QLineF(middle - QPointF(d, -d), middle + QPointF(d, -d)),
-                ]
-            )
-            return
-        colour = self._colours[column * self.times.shape[1] + row]
-        painter.fillRect(cell.adjusted(0, 0, 0.5, 0.5), colour)
-        ink = QColor("#000000" if colour.lightness() > 110 or colour.green() > 150 else "#ffffff")
-        if self.status[column, row] == Status.EXTRAPOLATING:
-            faint = QColor(ink)
-            faint.setAlpha(70)
-            hatch(painter, cell, faint, 7)
-        text = sig3(time)
-        if metrics.horizontalAdvance(text) + 6 < cell.width() and metrics.height() + 2 < cell.height():
-            painter.setPen(ink)
+            one, other = QPointF(d, d), QPointF(d, -d)
+            painter.drawLines([QLineF(middle - one, middle + one), QLineF(middle - other, middle + other)])
+
+    def _paint_text(self, painter: QPainter, cell: QRectF, column: int, row: int, metrics: QFontMetricsF) -> None:
+        text = sig3(float(self.times[column, row]))
+        if metrics.horizontalAdvance(text) + 6 < cell.width():
+            painter.setPen(_ink(self._colours[column * self.times.shape[1] + row]))
             painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _ink(colour: QColor) -> QColor:
+    """Black or white, whichever is read better on a colour."""
+    return QColor("#000000" if colour.lightness() > 110 or colour.green() > 150 else "#ffffff")
 
 
 class HeatMap(ChartView):

@@ -251,6 +251,8 @@ class SweepChart(ChartView):
         ]
         if len(present) > _READOUT_LINES:
             lines.append(f"<tr><td></td><td colspan=3>{len(present) - _READOUT_LINES} more in the table</td></tr>")
+        if any(row.prediction.status == Status.EXTRAPOLATING for row in present):
+            lines.append("<tr><td></td><td colspan=3>* extrapolated</td></tr>")
         head = html.escape(f"{self.x_name} {answer.values[point]:,}")
         return f"<b>{head}</b><table cellspacing=2>{''.join(lines)}</table>"
 
