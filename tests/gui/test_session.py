@@ -98,12 +98,12 @@ def test_the_session_is_kept_when_it_changed(qtbot: QtBot, keeper: SessionKeeper
 
 
 def test_a_crash_is_noticed_by_the_next_start(window: MainWindow, context: AppContext) -> None:
-    first = SessionKeeper(window)
+    first = SessionKeeper(window, window)
     assert not first.start(context)
-    second = SessionKeeper(window)
+    second = SessionKeeper(window, window)
     assert second.start(context)
     second.finish()
-    assert not SessionKeeper(window).start(context) and last_session()[0]["state"]["format"] == 1
+    assert not SessionKeeper(window, window).start(context) and last_session()[0]["state"]["format"] == 1
 
 
 def test_the_time_of_a_session_is_told_plainly() -> None:
