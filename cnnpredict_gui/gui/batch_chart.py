@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cnnpredict_gui.studies.batch import BatchSummary, ModelSummary
 
 _LEFT_AXIS_PX = 62
+#: Least height of a plot; below it the chart is scrolled.
+_PLOT_PX = 90
 
 
 def family_of(model: ModelSummary) -> str:
@@ -40,7 +42,9 @@ class Histogram(ChartView):
     def __init__(self, context: AppContext) -> None:
         self.summary: BatchSummary | None = None
         self.kinds: list[str] = []
-        super().__init__(context, "Distribution of predicted times", "Run the prediction to see how the times are distributed.")
+        super().__init__(
+            context, "Distribution of predicted times", "Run the prediction to see how the times are distributed.", True
+        )
 
     def show_summary(self, summary: BatchSummary | None) -> None:
         """Draw a summary, or the empty state."""
@@ -81,6 +85,7 @@ class Histogram(ChartView):
         self.graphics.clear()
         self.plots.clear()
         self.kinds = kinds
+        self.graphics.setMinimumHeight(len(kinds) * _PLOT_PX + 40)
         for row, _kind in enumerate(kinds):
             axes = {side: NumberAxis(side) for side in ("bottom", "left")}
             plot = self.add_plot(row, 0, axes=axes, y_label="rows")

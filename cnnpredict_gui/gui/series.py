@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,16 +47,23 @@ def target_colours(titles: Sequence[str], theme: Theme) -> dict[str, str]:
 
 
 def series_legend(predictors: Sequence[tuple[str, str, str]], theme: Theme) -> list[tuple[str, str, str]]:
-    """Legend for :func:`series_styles`: families for one target; targets, and what the symbols mean, for several."""
+    """Legend for :func:`series_styles`: families for one target; for several, targets (by
+    their device where that tells them apart) and what the symbols mean.
+    """
     families = [family for family in FAMILIES if family in {family for _, _, family in predictors}]
     colours = target_colours([title for _, title, _ in predictors], theme)
     if len(colours) <= 1:
         return [(FAMILIES[family], theme.family(family), FAMILY_SYMBOLS[family]) for family in families]
     symbol = FAMILY_SYMBOLS[families[0]] if len(families) == 1 else "line"
-    entries = [(title, colour, symbol) for title, colour in colours.items()]
+    devices = Counter(_device(title) for title in colours)
+    entries = [(_device(title) if devices[_device(title)] == 1 else title, colour, symbol) for title, colour in colours.items()]
     if len(families) > 1:
         entries += [(FAMILIES[family], theme.muted, FAMILY_SYMBOLS[family]) for family in families]
     return entries
+
+
+def _device(title: str) -> str:
+    return title.split(" · ", maxsplit=1)[0]
 
 
 def predictor_title(target: Target, family: str) -> str:

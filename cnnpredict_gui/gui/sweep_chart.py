@@ -29,6 +29,8 @@ from cnnpredict_gui.gui.theme import GRID, Theme
 #: Lines of the readout; more would cover the chart.
 _READOUT_LINES = 14
 _LEFT_AXIS_PX = 48
+#: Least height of a plot; below it the chart is scrolled.
+_PLOT_PX = 90
 RESULT_COLUMNS = ("predictor", "family", "target", "time_kind", "time_ms", "low_90_ms", "high_90_ms", "verdict")
 
 
@@ -57,7 +59,7 @@ class SweepChart(ChartView):
         self.items: dict[str, CurvesItem] = {}
         self.point = -1
         self._present: int | None = None
-        super().__init__(context, "Sweep", "Choose predictors in the list on the left to see their times.")
+        super().__init__(context, "Sweep", "Choose predictors in the list on the left to see their times.", scrollable=True)
         self._picked = picked
         self._zoomed = False
         self.x_name = ""
@@ -144,6 +146,7 @@ class SweepChart(ChartView):
         self.graphics.clear()
         self.plots.clear()
         self.items = {}
+        self.graphics.setMinimumHeight(len(kinds) * _PLOT_PX + 40)
         for row, kind in enumerate(kinds):
             axes = {side: ValueAxis(side) for side in ("bottom", "left")}
             plot = self.add_plot(row, 0, axes=dict(axes))
