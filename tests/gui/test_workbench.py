@@ -15,6 +15,7 @@ from cnnpredict_gui.core.format import show_digits
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.arguments import Arguments
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
+from cnnpredict_gui.gui.help_pages import help_pages
 from cnnpredict_gui.gui.help_window import HelpWindow
 from cnnpredict_gui.gui.palette import CommandPalette
 from cnnpredict_gui.gui.palette_commands import all_commands
@@ -152,6 +153,13 @@ def test_f1_opens_the_page_of_the_view(qtbot: QtBot, started: Application) -> No
         assert isinstance(window, HelpWindow) and window.isVisible()
         shown = window.page()
         assert shown is not None and shown.name == page
+
+
+def test_every_shortcut_is_in_the_help(started: Application) -> None:
+    text = next(page.text for page in help_pages() if page.name == "keyboard")
+    actions = [action for action in started.context.actions.all() if action.property("group") != "views"]
+    shortcuts = [keys.toString() for action in actions for keys in action.shortcuts()]
+    assert len(shortcuts) > 15 and [keys for keys in shortcuts if keys not in text] == []
 
 
 def test_the_welcome_is_shown_until_it_is_closed(qtbot: QtBot, qapp: QApplication, started: Application) -> None:
