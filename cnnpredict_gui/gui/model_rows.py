@@ -15,6 +15,7 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.format import percent, sig3
 from cnnpredict_gui.gui.tables import Column
 from cnnpredict_gui.gui.theme import Theme
+from cnnpredict_gui.infra.paths import bundled_models_dir
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.card import Metrics
@@ -165,6 +166,12 @@ METRIC_COLUMNS: tuple[Column, ...] = (
 )
 
 
+def _short_folder(entry: ModelEntry) -> str:
+    """The entry's folder; of bundled models only what lies below the program."""
+    program = bundled_models_dir().parent
+    return entry.folder.relative_to(program).as_posix() if entry.folder.is_relative_to(program) else str(entry.folder)
+
+
 def card_facts(entry: ModelEntry) -> list[tuple[str, list[tuple[str, str]]]]:
     """Sections of an entry's card: title and (name, text) pairs; without a card only what the file system tells."""
     first = [
@@ -172,7 +179,7 @@ def card_facts(entry: ModelEntry) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Family", FAMILIES[entry.family]),
         ("Version", entry.version or "not told"),
         ("Status", STATUS_TEXTS[entry.status] + (f": {entry.reason}" if entry.reason else "")),
-        ("Origin", f"{entry.origin}, {entry.folder}"),
+        ("Origin", f"{entry.origin}, {_short_folder(entry)}"),
     ]
     if entry.load_ms:
         first.append(("Loaded in", f"{sig3(entry.load_ms)} ms"))
