@@ -19,6 +19,7 @@ class GarbageCollector(QObject):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
+        self._before = gc.isenabled()
         gc.disable()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.collect)
@@ -29,10 +30,11 @@ class GarbageCollector(QObject):
         gc.freeze()
 
     def release(self) -> None:
-        """Leave the collection to Python again."""
+        """Leave the collection to Python again, if it was before."""
         self._timer.stop()
         gc.unfreeze()
-        gc.enable()
+        if self._before:
+            gc.enable()
 
     def collect(self) -> None:
         """Collect the oldest generation that is due."""

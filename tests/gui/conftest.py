@@ -35,6 +35,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def garbage_on_this_thread() -> Iterator[None]:
+    """As in the application, nothing is collected by chance: a collection in a worker would delete widgets there, and hang."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has its own settings, cache and log folders, and does not see the user's models."""
     monkeypatch.setenv("CNNPREDICT_HOME", str(tmp_path / "home"))
