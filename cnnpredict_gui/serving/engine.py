@@ -14,6 +14,8 @@ from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.core.table import Floats
 
 INPUT_NAME = "features"
+#: Rows given to ONNX Runtime at once: what a network computes between its layers then stays in the core's cache.
+RUN_ROWS = 1_024
 _FATAL_ONLY = 4
 
 
@@ -48,6 +50,9 @@ class OnnxModel:
 
     def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
         """Answers of shape (n,), float64, for features of shape (n, F)."""
+        if len(matrix) > RUN_ROWS:
+            starts = range(0, len(matrix), RUN_ROWS)
+            return np.concatenate([self.run(matrix[start : start + RUN_ROWS]) for start in starts])
         answer = self._session.run([self._output], {INPUT_NAME: matrix})[0]
         return np.asarray(answer, dtype=np.float64).reshape(-1)
 

@@ -247,7 +247,7 @@ class ModelLibrary:
             model = ConsensusModel(entry.card, self._parts(entry, entry.card))
         else:
             data = verified_bytes(entry.path, entry.card)
-            model = TrainedModel(entry.card, OnnxModel(data, len(entry.card.features)), entry.path)
+            model = TrainedModel(entry.card, OnnxModel(data, len(entry.card.features)))
         card, domain = entry.card, TrainingDomain(entry.card)
         bounds = IntervalBounds(card.interval) if card.interval else None
         return Predictor(entry.full_name, entry.version, entry.path, card, model, domain, bounds)

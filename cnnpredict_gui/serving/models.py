@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,68 +10,39 @@ import numpy.typing as npt
 from cnnpredict_gui.core.card import Device, ModelCard
 from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.table import ConfigTable, Floats
-from cnnpredict_gui.serving.bulk import BULK, Worker
-
-_KEYS = count()
+from cnnpredict_gui.serving.engine import OnnxModel
 
 
 @dataclass
 class Memo:
-    """What predictors share while they answer one table: log times of all, the feature matrix used last, and a worker."""
+    """What predictors share while they answer one table: log times of all, and the feature matrix used last."""
 
     log_times: dict[tuple[int, int], Floats] = field(default_factory=dict)
     matrix_key: tuple[int, Device, tuple[str, ...]] | None = None
     matrix: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
-    worker: Worker | None = None
-
-
-class Engine(Protocol):
-    """What runs a model's weights."""
-
-    def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
-        """Answers of shape (n,), float64, for features of shape (n, F)."""
 
 
 class TrainedModel:
-    """Weights and card of one family: gives log times.
+    """Weights and card of one family: gives log times."""
 
-    ``path`` is that of the weights' file, None where they were not loaded from one.
-    """
-
-    def __init__(self, card: ModelCard, engine: Engine, path: Path | None = None) -> None:
+    def __init__(self, card: ModelCard, engine: OnnxModel) -> None:
         self.card = card
-        self.path = path
-        #: Tells models apart for as long as the program runs.
-        self.key = next(_KEYS)
-        self._engine = engine
+        self.engine = engine
         offset = (card.offset_feature,) if card.offset_feature else ()
         self._names = (*card.features, *(name for name in offset if name not in card.features))
         self._offset = self._names.index(offset[0]) if offset else None
 
-    @property
-    def sha256(self) -> str:
-        """Hash of the weights' file by its card; empty if it has none."""
-        return self.card.files.get(self.path.name, "") if self.path else ""
-
     def log_time(self, table: ConfigTable, memo: Memo) -> Floats:
         """Natural log of the time in ms, shape (n,); not finite where the model gave no time."""
-        key = (self.key, id(table))
+        key = (id(self), id(table))
         if key not in memo.log_times:
-            memo.log_times[key] = self._by_worker(table, memo) if memo.worker else self._compute(table, memo)
+            memo.log_times[key] = self._compute(table, memo)
         return memo.log_times[key]
 
-    def _by_worker(self, table: ConfigTable, memo: Memo) -> Floats:
-        if memo.worker is not None and BULK.is_ready(self):
-            answer = BULK.log_time(memo.worker, self, table)
-            if answer is not None:
-                return answer
-        return self._compute(table, memo)
-
     def _compute(self, table: ConfigTable, memo: Memo) -> Floats:
-        BULK.note(self, table)
         matrix = self._matrix(table, memo)
         width = len(self.card.features)
-        answer = self._engine.run(matrix if matrix.shape[1] == width else np.ascontiguousarray(matrix[:, :width]))
+        answer = self.engine.run(matrix if matrix.shape[1] == width else np.ascontiguousarray(matrix[:, :width]))
         if self.card.output == "ms":
             with np.errstate(divide="ignore", invalid="ignore"):
                 answer = np.log(answer)

@@ -21,7 +21,6 @@ from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Reasons, Status
 from cnnpredict_gui.core.table import ConfigTable, Floats
-from cnnpredict_gui.serving.bulk import BULK
 from cnnpredict_gui.serving.domain import Texts, TrainingDomain
 from cnnpredict_gui.serving.models import ConsensusModel, Memo, TrainedModel
 from cnnpredict_gui.serving.statistics import STATISTICS
@@ -165,16 +164,15 @@ def _pieces(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer
 
 def _piece(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer]:
     found: list[_Answer] = []
-    with BULK.worker(len(table)) as worker:
-        memo = Memo(worker=worker)
-        for predictor in predictors:
-            begin = perf_counter()
-            try:
-                answer = predictor.answer(table, memo)
-            except Exception:
-                STATISTICS.record_error(predictor.name)
-                raise
-            found.append(replace(answer, seconds=perf_counter() - begin))
+    memo = Memo()
+    for predictor in predictors:
+        begin = perf_counter()
+        try:
+            answer = predictor.answer(table, memo)
+        except Exception:
+            STATISTICS.record_error(predictor.name)
+            raise
+        found.append(replace(answer, seconds=perf_counter() - begin))
     return found
 
 
