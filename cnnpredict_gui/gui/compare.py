@@ -47,6 +47,9 @@ class CompareView(View):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.refresh)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self._show_rest)
         self._connect()
         self.refresh()
 
@@ -186,7 +189,7 @@ class CompareView(View):
 
     def busy(self) -> bool:
         """Whether predictions are on their way."""
-        return self._soon.isActive() or self.context.predictions.busy(CHANNEL)
+        return self._soon.isActive() or self._rest.isActive() or self.context.predictions.busy(CHANNEL)
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""
@@ -215,10 +218,15 @@ class CompareView(View):
         self.result = result
         self.times.show_result(result)
         self.gauge.show_row(result.row(result.focus), result.config)
-        self.table.show_result(result)
-        self._show_baselines(result)
         self._show_verdict(result)
-        self._show_tabs()
+        self._rest.start()
+
+    def _show_rest(self) -> None:
+        """The second half, in a turn of the event loop of its own."""
+        if self.result is not None:
+            self.table.show_result(self.result)
+            self._show_baselines(self.result)
+            self._show_tabs()
 
     def _show_tabs(self) -> None:
         """Draw the charts in the tabs that are open; the others are drawn when they are opened."""

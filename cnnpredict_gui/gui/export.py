@@ -156,12 +156,16 @@ Report = Callable[[CnnPredictError], None]
 def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:
     """Menu with everything that can be done with ``source``; errors go to ``report``."""
     menu = QMenu("Export", parent)
+    fill_export_menu(menu, source, theme, parent, report)
+    return menu
+
+
+def fill_export_menu(menu: QMenu, source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> None:
+    """Add the entries of :func:`export_menu` to a menu."""
     menu.addAction("Copy picture", lambda: _try(report, lambda: copy_picture(source, theme())))
     menu.addAction("Copy data", lambda: _try(report, lambda: copy_data(source)))
     menu.addSeparator()
     png = menu.addMenu("Save as PNG")
-    png.addAction("As in the settings", lambda: _ask(source, parent, ".png", PREFERRED.theme(theme()), report, PREFERRED.scale))
-    png.addSeparator()
     for scale in PNG_SCALES:
         png.addAction(f"{scale}x, colours of the screen", lambda s=scale: _ask(source, parent, ".png", theme(), report, s))
     png.addSeparator()
@@ -169,11 +173,10 @@ def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget,
         png.addAction(f"{scale}x, white background", lambda s=scale: _ask(source, parent, ".png", LIGHT, report, s))
     menu.addAction("Save as SVG…", lambda: _ask(source, parent, ".svg", LIGHT, report))
     menu.addAction("Save data as CSV…", lambda: _ask(source, parent, ".csv", LIGHT, report))
-    return menu
 
 
 def export_button(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QToolButton:
-    """Toolbar button that opens the export menu."""
+    """Toolbar button that opens the export menu, which is filled when it is first opened."""
     button = QToolButton(parent)
     button.setText("Export")
     button.setAccessibleName(f"Export {source.export_name().replace('-', ' ')}")
@@ -181,7 +184,14 @@ def export_button(source: Exportable, theme: Callable[[], Theme], parent: QWidge
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
     button.setAutoRaise(True)
-    button.setMenu(export_menu(source, theme, button, report))
+    menu = QMenu("Export", button)
+
+    def fill() -> None:
+        if menu.isEmpty():
+            fill_export_menu(menu, source, theme, button, report)
+
+    menu.aboutToShow.connect(fill)
+    button.setMenu(menu)
     return button
 
 
