@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CHANNEL = "compare"
 #: Time between redraws while models arrive; afterwards every change is answered at once.
-_LOADING_MS = 150
+_LOADING_MS = 300
 
 
 class CompareView(View):

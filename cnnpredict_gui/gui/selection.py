@@ -12,8 +12,8 @@ from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, Target
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
 
-#: Targets shown first, best known first; others follow in their order.
-FIRST_TARGETS = ("gpul40s",)
+#: Targets shown first: the first with all its families, the next by their consensus; others follow.
+FIRST_TARGETS = ("gpul40s", "gpuh100", "gpua100-cudnn", "gpumi300x-miopen", "gput4-cudnn", "cpu")
 #: How many further targets are shown by their consensus at first.
 OTHER_TARGETS = 5
 
@@ -59,7 +59,9 @@ def default_selection(shown: Sequence[Leaf]) -> list[str]:
         return []
     first = next((name for name in FIRST_TARGETS if name in targets), targets[0])
     chosen = [leaf.name for leaf in usable if leaf.target.name == first]
-    for target in [name for name in _spread(usable, targets) if name != first][:OTHER_TARGETS]:
+    known = [name for name in FIRST_TARGETS if name in targets]
+    others = dict.fromkeys([*known, *_spread(usable, targets)])
+    for target in [name for name in others if name != first][:OTHER_TARGETS]:
         mine = [leaf for leaf in usable if leaf.target.name == target]
         best = next((leaf for leaf in mine if leaf.family == "consensus"), mine[0])
         chosen.append(best.name)

@@ -35,9 +35,9 @@ class StatusBar(QObject):
         self.progress.setMaximumHeight(12)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Models loaded")
-        self.memory = self._label("Memory of the application")
-        self.latency = self._label("Time from the last change to its predictions")
-        self.cpu = self._label("Load of all processors")
+        self.memory = self._label("Memory of the application", "1,000 MB")
+        self.latency = self._label("Time from the last change to its predictions", "Prediction 9.99 ms")
+        self.cpu = self._label("Load of all processors", "CPU 100 %")
         bar.clearMessage()
         for widget in (self.progress, self.models, self.memory, self.latency, self.cpu):
             bar.addPermanentWidget(widget)
@@ -49,10 +49,11 @@ class StatusBar(QObject):
         self.cpu.setText("CPU –")
         self._show_models(0, 0)
 
-    def _label(self, tip: str) -> QLabel:
+    def _label(self, tip: str, longest: str) -> QLabel:
         label = QLabel()
         label.setToolTip(tip)
         label.setContentsMargins(8, 0, 8, 0)
+        label.setMinimumWidth(label.fontMetrics().horizontalAdvance(longest) + 18)
         return label
 
     def _connect(self, context: AppContext) -> None:
