@@ -17,10 +17,14 @@ _PLAIN = {
 }
 #: What the polynomial works on: few and smooth, since it takes every product of two.
 _SMOOTH = (
-    *("log_batch_size", "log_input_channels", "log_input_height", "log_output_channels", "log_taps", "log_stride_height"),
+    *("log_batch_size", "log_input_channels", "log_input_height", "log_taps", "log_stride_height"),
     *("log_groups", "log_oh", "log_cg", "log_kg", "log_gemm_m", "log_gemm_k", "log_input", "log_output", "log_weight"),
     *("log_macs", "log_bytes", "log_intensity", "ln_compute", "ln_memory", "ln_copies", "ln_roofline", "compute_to_memory"),
     *("is_depthwise", "is_pointwise", "is_strided", "is_3x3_s1", "winograd_waste_4", "cg_waste_32", "kg_waste_32"),
+    *("log_output_channels", "log_kernel_height", "log_ow", "cg_waste_4", "cg_waste_16", "kg_waste_8", "kg_waste_16"),
+    *("ow_waste_8", "gemm_m_waste_64", "gemm_k_waste_32", "log_im2col", "ln_roofline_sum", "wave_waste_128x128"),
+    *("wave_waste_64x64", "log_waves_64x64", "log_waves_32x32", "aspect", "padding_share", "log_pixels_per_unit"),
+    *("log_output_to_l2", "log_winograd_4"),
     *("kg_waste_64", "cg_waste_8", "log_waves_128x128", "wave_waste_128x64", "log_bytes_to_l2", "log_weight_to_l2", "log_fft"),
 )
 #: A feature that varies less than this over the rows says nothing.
