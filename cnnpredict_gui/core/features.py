@@ -193,15 +193,11 @@ class _Group:
     of_layer: Callable[[ConfigTable], Rows] | None = None
     of_device: Callable[[ConfigTable, Device], Rows] | None = None
 
-    def block(self, table: ConfigTable, device: Device) -> npt.NDArray[np.float32]:
-        """The group's features, shape (len(names), n), float32; kept in the table."""
-        cache = table.own_cache if self.of_layer is _algorithms else table.cache
-        key = ("block", self.names[0]) if self.of_layer else ("block", self.names[0], device)
-        if key not in cache:
-            rows = self.of_layer(table) if self.of_layer else self.of_device(table, device) if self.of_device else []
-            cache[key] = np.asarray(rows, dtype=np.float32)
-        block: npt.NDArray[np.float32] = cache[key]
-        return block
+    def rows(self, table: ConfigTable, device: Device) -> Rows:
+        """The group's features, shape (len(names), n)."""
+        if self.of_layer is not None:
+            return self.of_layer(table)
+        return self.of_device(table, device) if self.of_device is not None else []
 
 
 _JOINT = (
@@ -242,27 +238,67 @@ _GROUPS = (
     ),
     _Group(tuple(f"device_log_{name}" for name in _DEVICE_LOGS), of_device=_constants),
 )
-_PLACES = {name: (group, row) for group in _GROUPS for row, name in enumerate(group.names)}
+#: Groups by what they depend on; each section is one array, of which the groups fill a part when they are first wanted.
+_SECTIONS = {
+    "layer": tuple(group for group in _GROUPS if group.of_layer not in (None, _algorithms)),
+    "algorithm": tuple(group for group in _GROUPS if group.of_layer is _algorithms),
+    "device": tuple(group for group in _GROUPS if group.of_device is not None),
+}
+_HEIGHTS = {section: sum(len(group.names) for group in groups) for section, groups in _SECTIONS.items()}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Part of a section: a group and its rows there."""
+
+    group: _Group
+    rows: slice
+
+
+def _parts() -> dict[str, tuple[str, int, _Part]]:
+    """Section, row and part of every feature."""
+    found: dict[str, tuple[str, int, _Part]] = {}
+    for section, groups in _SECTIONS.items():
+        start = 0
+        for group in groups:
+            part = _Part(group, slice(start, start + len(group.names)))
+            found |= {name: (section, start + row, part) for row, name in enumerate(group.names)}
+            start += len(group.names)
+    return found
+
+
+_PLACES = _parts()
 
 
 def feature_names() -> tuple[str, ...]:
     """Every feature name a card may use, in the order in which models are trained on them."""
     plain = [part for name in INTEGER_FIELDS for part in (name, f"log_{name}") if part in _PLACES]
     first = (*_JOINT, *_RATIOS, *_FLAGS, "aspect", *_PIXELS, *_TRANSFORMS, *plain)
-    return tuple(dict.fromkeys((*first, *_PLACES)))
+    return tuple(dict.fromkeys((*first, *(name for group in _GROUPS for name in group.names))))
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What a list of names takes from a section: its rows, the columns of the matrix they go to, the parts to be filled."""
+
+    section: str
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    parts: tuple[_Part, ...]
 
 
 @lru_cache(maxsize=1_024)
-def _plan(names: tuple[str, ...]) -> list[tuple[_Group, npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """For each group that is needed, its rows and the columns of the matrix they go to."""
+def _plan(names: tuple[str, ...]) -> list[_Selection]:
     for name in names:
         if name not in _PLACES:
             raise UnknownNameError(f"{name!r} is not a feature", nearest(name, list(_PLACES)))
     plan = []
-    for group in _GROUPS:
-        columns = [column for column, name in enumerate(names) if _PLACES[name][0] is group]
+    for section in _SECTIONS:
+        columns = [column for column, name in enumerate(names) if _PLACES[name][0] == section]
+        places = [_PLACES[names[column]] for column in columns]
         if columns:
-            plan.append((group, np.array([_PLACES[names[column]][1] for column in columns]), np.array(columns)))
+            rows = np.array([row for _, row, _ in places])
+            plan.append(_Selection(section, rows, np.array(columns), tuple({id(part): part for _, _, part in places}.values())))
     return plan
 
 
@@ -275,9 +311,24 @@ def feature_matrix(table: ConfigTable, device: Device, names: Sequence[str]) -> 
         UnknownNameError: a name is not a feature.
     """
     if len(table) > CHUNK_ROWS:
-        parts = range(0, len(table), CHUNK_ROWS)
-        return np.concatenate([feature_matrix(table[start : start + CHUNK_ROWS], device, names) for start in parts])
+        starts = range(0, len(table), CHUNK_ROWS)
+        return np.concatenate([feature_matrix(table[start : start + CHUNK_ROWS], device, names) for start in starts])
     out = np.empty((len(names), len(table)), dtype=np.float32)
-    for group, rows, columns in _plan(tuple(names)):
-        out[columns] = group.block(table, device)[rows]
+    for chosen in _plan(tuple(names)):
+        out[chosen.columns] = _filled(table, device, chosen)[chosen.rows]
     return np.ascontiguousarray(out.T)
+
+
+def _filled(table: ConfigTable, device: Device, chosen: _Selection) -> npt.NDArray[np.float32]:
+    """The section's array, shape (features, n), float32, with the parts wanted filled; kept in the table."""
+    cache = table.own_cache if chosen.section == "algorithm" else table.cache
+    key = ("features", chosen.section, device if chosen.section == "device" else None)
+    if key not in cache:
+        cache[key] = np.empty((_HEIGHTS[chosen.section], len(table)), dtype=np.float32), set()
+    kept: tuple[npt.NDArray[np.float32], set[int]] = cache[key]
+    values, done = kept
+    for part in chosen.parts:
+        if part.rows.start not in done:
+            values[part.rows] = part.group.rows(table, device)
+            done.add(part.rows.start)
+    return values

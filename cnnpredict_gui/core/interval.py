@@ -20,13 +20,14 @@ def group_name(values: tuple[str, ...]) -> str:
 class IntervalBounds:
     """The quantiles of a card made ready for use.
 
-    Rows of a group without quantiles take those of ``*``; without ``*`` the widest of all groups.
+    Rows of a group without quantiles take those of ``*``; without ``*`` the widest of all groups. Quantiles on the wrong side
+    of the prediction count as zero.
     """
 
     def __init__(self, interval: Interval) -> None:
         self._fields = interval.group_by
         self._curves = {
-            group: (np.array(knots), np.array(interval.low[group]), np.array(interval.high[group]))
+            group: (np.array(knots), np.minimum(interval.low[group], 0.0), np.maximum(interval.high[group], 0.0))
             for group, knots in interval.knots.items()
         }
 
@@ -45,7 +46,7 @@ class IntervalBounds:
             for code in np.flatnonzero(np.bincount(codes)):
                 rows = codes == code
                 low[rows], high[rows] = self._quantiles(self._group_of(int(code)), log_time[rows])
-        return log_time + np.minimum(low, 0.0), log_time + np.maximum(high, 0.0)
+        return log_time + low, log_time + high
 
     def _codes(self, table: ConfigTable) -> npt.NDArray[np.int64] | None:
         """One number per row for its group; None if there is only one group."""

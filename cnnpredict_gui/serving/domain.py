@@ -50,10 +50,10 @@ class TrainingDomain:
     def __init__(self, card: ModelCard) -> None:
         ranges, seen = _both_sides(card.ranges), _both_sides(card.values_seen)
         self._seen = {name: np.array(sorted(values), dtype=np.int64) for name, values in seen.items()}
-        self._lookup = {name: _membership(values) for name, values in self._seen.items()}
+        self._lookup = _membership(list(self._seen.values()))
         self._names = tuple(name for name in ranges if name not in self._seen)
-        self._low = np.array([[ranges[name].low] for name in self._names], dtype=np.float64)
-        self._high = np.array([[ranges[name].high] for name in self._names], dtype=np.float64)
+        self._low = np.array([ranges[name].low for name in self._names], dtype=np.float64).reshape(-1, 1)
+        self._high = np.array([ranges[name].high for name in self._names], dtype=np.float64).reshape(-1, 1)
         words = {"algorithm": (*card.algorithms, card.default_algorithm), "dtype": card.dtypes, "direction": card.directions}
         self._known = {field: tuple(dict.fromkeys(values)) for field, values in words.items()}
         self._allowed = {field: np.isin(VOCABULARY[field], values) for field, values in self._known.items()}
@@ -62,17 +62,18 @@ class TrainingDomain:
             for algorithm, fields in card.seen_with_algorithm.items()
             for name, values in fields.items()
         }
+        self._codes = np.array([code for code, _ in self._with_algorithm], dtype=np.int64)
         known = card.model_dump(include={"ranges", "values_seen", "seen_with_algorithm"})
         self._key = ("domain", json.dumps([known, self._known], sort_keys=True))
 
     def status(self, table: ConfigTable) -> npt.NDArray[np.uint8]:
         """:class:`Status` of every row, shape (n,), uint8; kept for other predictors with the same domain."""
         if self._key not in table.own_cache:
-            outside = self._outside(table).any(axis=0)
-            for name in self._seen:
-                outside |= ~self._was_seen(table, name)
-            for code, name in self._with_algorithm:
-                outside |= self._unseen_with_algorithm(table, code, name)
+            outside = self._outside(table).any(axis=0) | self._unseen(table).any(axis=0)
+            present = table.columns["algorithm"] == self._codes[:, None]
+            for (code, name), rows in zip(self._with_algorithm, present, strict=True):
+                if rows.any():
+                    outside |= self._unseen_with_algorithm(table, code, name)
             status = np.where(outside, np.uint8(Status.EXTRAPOLATING), np.uint8(Status.IN_RANGE))
             for field, allowed in self._allowed.items():
                 status[~allowed[table.columns[field]]] = Status.REFUSED
@@ -96,38 +97,31 @@ class TrainingDomain:
             refused[rows] = self._extrapolations(table[rows])
         return refused
 
-    def _values(self, table: ConfigTable) -> Floats:
-        key = ("domain values", ",".join(self._names))
-        if key not in table.cache:
-            known = quantities(table)
-            columns = [known[name] for name in self._names]
-            table.cache[key] = np.stack(columns) if columns else np.empty((0, len(table)))
-        values: Floats = table.cache[key]
-        return values
-
     def _outside(self, table: ConfigTable) -> npt.NDArray[np.bool_]:
-        values = self._values(table)
-        return (values < self._low) | (values > self._high) if len(values) else np.zeros((0, len(table)), dtype=np.bool_)
+        """Whether each value lies outside its range, shape (parameters with a range, n)."""
+        values = _stacked(table, self._names)
+        outside: npt.NDArray[np.bool_] = (values < self._low) | (values > self._high)
+        return outside
 
-    def _was_seen(self, table: ConfigTable, name: str) -> npt.NDArray[np.bool_]:
-        lookup = self._lookup[name]
-        values = table.columns[name] if name in table.columns else quantities(table)[name].astype(np.int64)
-        return lookup[np.minimum(values, len(lookup) - 1)]
+    def _unseen(self, table: ConfigTable) -> npt.NDArray[np.bool_]:
+        """Whether each value was never seen, shape (parameters with values seen, n)."""
+        values = np.minimum(_stacked(table, tuple(self._seen)), self._lookup.shape[1] - 1).astype(np.int64)
+        unseen: npt.NDArray[np.bool_] = ~self._lookup[np.arange(len(values))[:, None], values]
+        return unseen
 
     def _unseen_with_algorithm(self, table: ConfigTable, code: int, name: str) -> npt.NDArray[np.bool_]:
         """Rows of an algorithm whose value of a parameter was measured, but not with this algorithm."""
         rows: npt.NDArray[np.bool_] = table.columns["algorithm"] == code
         if not rows.any():
             return rows
-        unseen: npt.NDArray[np.bool_] = ~np.isin(table.columns[name], self._with_algorithm[code, name])
-        return rows & unseen & self._was_seen(table, name)
+        rows = rows & ~np.isin(table.columns[name], self._with_algorithm[code, name])
+        return rows & ~self._unseen(table)[list(self._seen).index(name)] if name in self._seen else rows
 
     def _extrapolations(self, table: ConfigTable) -> Texts:
         wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]] = {}
-        for name in self._seen:
-            wrong[name] = ~self._was_seen(table, name), quantities(table)[name]
-        for name, outside, values in zip(self._names, self._outside(table), self._values(table), strict=True):
-            wrong[name] = outside, values
+        for names, masks in ((tuple(self._seen), self._unseen(table)), (self._names, self._outside(table))):
+            for name, mask, values in zip(names, masks, _stacked(table, names), strict=True):
+                wrong[name] = mask, values
         texts = np.full(len(table), "", dtype=object)
         for name in [name for name in wrong if name.endswith("_height") and name.replace("height", "width") in wrong]:
             self._tell_pair(texts, wrong, name)
@@ -193,10 +187,21 @@ def _append(texts: Texts, rows: Rows, phrases: str | Texts) -> None:
     texts[rows] = np.where(before == "", "", before + "; ") + phrases
 
 
-def _membership(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Truth by value, with a last element that stands for everything larger."""
-    lookup = np.zeros(int(values.max(initial=-1)) + 2, dtype=np.bool_)
-    lookup[values] = True
+def _stacked(table: ConfigTable, names: tuple[str, ...]) -> Floats:
+    """Values of some parameters, shape (len(names), n); kept for other predictors."""
+    key = ("domain values", names)
+    if key not in table.cache:
+        known = quantities(table)
+        table.cache[key] = np.array([known[name] for name in names]).reshape(len(names), len(table))
+    values: Floats = table.cache[key]
+    return values
+
+
+def _membership(seen: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.bool_]:
+    """Truth by parameter and value, with a last column that stands for everything larger."""
+    lookup = np.zeros((len(seen), max([int(values.max(initial=-1)) for values in seen], default=-1) + 2), dtype=np.bool_)
+    for row, values in zip(lookup, seen, strict=True):
+        row[values] = True
     return lookup
 
 

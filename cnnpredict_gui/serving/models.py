@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +23,19 @@ class Memo:
     matrix: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
 
 
+@cache
+def _one_of_each(device: Device) -> Device:
+    """The same object for equal devices: what is kept per device is then found without comparing their figures."""
+    return device
+
+
 class TrainedModel:
     """Weights and card of one family: gives log times."""
 
     def __init__(self, card: ModelCard, engine: OnnxModel) -> None:
         self.card = card
         self.engine = engine
+        self._device = _one_of_each(card.device)
         offset = (card.offset_feature,) if card.offset_feature else ()
         self._names = (*card.features, *(name for name in offset if name not in card.features))
         self._offset = self._names.index(offset[0]) if offset else None
@@ -49,9 +57,9 @@ class TrainedModel:
         return answer if self._offset is None else answer + matrix[:, self._offset]
 
     def _matrix(self, table: ConfigTable, memo: Memo) -> npt.NDArray[np.float32]:
-        key = (id(table), self.card.device, self._names)
+        key = (id(table), self._device, self._names)
         if key != memo.matrix_key:
-            memo.matrix_key, memo.matrix = key, feature_matrix(table, self.card.device, self._names)
+            memo.matrix_key, memo.matrix = key, feature_matrix(table, self._device, self._names)
         return memo.matrix
 
 
