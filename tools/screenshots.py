@@ -1,9 +1,9 @@
-"""Pictures of every view of the real application: light and dark, at 100 % and 200 %.
+"""Pictures of every view, and every page of a view, of the real application: light and dark, at 100 % and 200 %.
 
     python tools/screenshots.py [--out FOLDER] [--views compare,sweep] [--models-dir FOLDER]
 
 Each picture is made by the program itself (``cnnpredict-gui --screenshot``) in a process of its own, with settings of its
-own, and ends up in ``resources/screenshots/{view}-{theme}-{scale}.png``.
+own, and ends up in ``resources/screenshots/{view}-{theme}-{scale}.png`` (``machine-system-light-100.png`` for a page).
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _LIMIT_S = 180
 
 
 def view_names() -> list[str]:
-    """Names of all views, as the program lists them."""
+    """Names of all views and pages, as the program lists them."""
     sys.path.insert(0, str(ROOT))
     from cnnpredict_gui.gui.views import VIEWS
 
-    return [spec.name for spec in VIEWS]
+    return [place for spec in VIEWS for place in spec.places]
 
 
 def take(view: str, theme: str, scale: int, folder: Path, options: list[str], home: Path) -> str:
     """Make one picture; returns what went wrong, or an empty text."""
-    path = folder / f"{view}-{theme}-{scale}.png"
+    path = folder / f"{view.replace('.', '-')}-{theme}-{scale}.png"
     command = [sys.executable, "-m", "cnnpredict_gui", "--screenshot", str(path), "--view", view]
     command += ["--theme", theme, "--scale", str(scale), "--size", SIZE, *options]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CNNPREDICT_HOME": str(home), "PYTHONPATH": str(ROOT)}
@@ -58,7 +58,7 @@ def main() -> int:
             begin = time.perf_counter()
             problem = take(view, theme, scale, arguments.out.absolute(), options, Path(home))
             failures += bool(problem)
-            print(f"{view:10} {theme:5} {scale:3} %  {time.perf_counter() - begin:4.1f} s  {problem or 'ok'}", flush=True)
+            print(f"{view:20} {theme:5} {scale:3} %  {time.perf_counter() - begin:4.1f} s  {problem or 'ok'}", flush=True)
     return 1 if failures else 0
 
 

@@ -154,7 +154,7 @@ class Application(QObject):
         self.window.add_views(VIEWS)
         yield
         asked = self.arguments.view if self.arguments.screenshot else self._remembered.get("view", "")
-        known = [spec.name for spec in VIEWS]
+        known = self.window.places()
         self.window.show_view(asked if asked in known else known[0])
 
     def _open_file(self) -> None:

@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         "--safe-mode", action="store_true", help="start with standard settings and bundled models only; nothing is remembered"
     )
     made.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture (.png) of a view and exit")
-    made.add_argument("--view", metavar="NAME", default="compare", help="view of --screenshot (default: compare)")
+    made.add_argument(
+        "--view", metavar="NAME", default="compare", help="view, or view.page, of --screenshot (default: compare)"
+    )
     made.add_argument(
         "--scale", metavar="PERCENT", type=int, choices=SCALES, help="size of everything, for this run: 100 to 200"
     )

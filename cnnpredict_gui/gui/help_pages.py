@@ -7,13 +7,13 @@ from pathlib import Path
 
 from cnnpredict_gui.infra.paths import resources_dir
 
-#: Page of each view, for F1.
+#: Page of each view (``view``) and page (``view.page``), for F1.
 PAGE_OF_VIEW = {
     "compare": "reading-predictions",
     "sweep": "reading-predictions",
     "network": "networks",
     "batch": "batch-files",
-    "machine": "time-kinds",
+    "machine": "this-machine",
     "models": "own-models",
     "log": "troubleshooting",
 }
@@ -27,6 +27,11 @@ class HelpPage:
     name: str
     title: str
     text: str
+
+
+def page_of(place: str) -> str:
+    """Help on a view or on a page of one; without any of its own, a page has that of its view."""
+    return PAGE_OF_VIEW.get(place) or PAGE_OF_VIEW.get(place.partition(".")[0], FIRST)
 
 
 def help_pages(folder: Path | None = None) -> list[HelpPage]:

@@ -133,15 +133,28 @@ class MainWindow(QMainWindow):
         self.tabs.currentChanged.connect(self._on_tab)
 
     def show_view(self, name: str) -> None:
-        """Bring a view to the front."""
+        """Bring a view (``machine``) or a page of one (``machine.system``) to the front."""
+        view, _, page = name.partition(".")
         for index, spec in enumerate(self._specs):
-            if spec.name == name:
+            if spec.name == view:
+                if page and self.context is not None:
+                    self.make_view(view).show_page(page)
                 self.tabs.setCurrentIndex(index)
                 self._on_tab(index)
 
     def view_names(self) -> list[str]:
         """Names of all views."""
         return [spec.name for spec in self._specs]
+
+    def places(self) -> list[str]:
+        """All that :meth:`show_view` can show, pages included."""
+        return [place for spec in self._specs for place in (spec.name, *(spec.places if spec.pages else ()))]
+
+    def current_place(self) -> str:
+        """The view in front with its page, e.g. ``machine.system``."""
+        name = self.current_view()
+        page = self.views[name].page() if name in self.views else ""
+        return f"{name}.{page}" if page else name
 
     def current_view(self) -> str:
         """Name of the view in front; empty before there is one."""

@@ -124,10 +124,9 @@ class OffscreenRun(QObject):
     def _screenshot(self) -> None:
         path = self._application.arguments.screenshot
         window = self._application.window
-        if path is None or self._application.arguments.view not in window.views:
-            raise OutputError(
-                f"there is no view {self._application.arguments.view!r}", f"use one of {', '.join(window.view_names())}"
-            )
+        asked = self._application.arguments.view
+        if path is None or asked not in (window.current_view(), window.current_place()):
+            raise OutputError(f"there is no view {asked!r}", f"use one of {', '.join(window.places())}")
         image = window.grab().toImage()
         with atomic_write(path) as part:
             if not image.save(str(part), "PNG"):  # type: ignore[call-overload]

@@ -12,7 +12,8 @@ from cnnpredict_gui.gui.context import AppContext
 class View(QWidget):
     """One tab. Made when it is first shown; reads and changes ``context.state`` and listens to its signals.
 
-    Subclasses may override :meth:`save`, :meth:`restore`, :meth:`activated` and :meth:`open_file`.
+    Subclasses may override :meth:`save`, :meth:`restore`, :meth:`activated` and :meth:`open_file`. A page inside a view is a
+    View as well; a view with pages overrides :meth:`page` and :meth:`show_page`.
     """
 
     def __init__(self, context: AppContext) -> None:
@@ -36,3 +37,10 @@ class View(QWidget):
     def busy(self) -> bool:
         """Whether an answer is still to come; screenshots wait for it."""
         return False
+
+    def page(self) -> str:
+        """Name of the page in front; empty for a view without pages."""
+        return ""
+
+    def show_page(self, name: str) -> None:
+        """Bring a page to the front."""

@@ -1,4 +1,4 @@
-"""The list of views, in the order of their tabs. A new view is one more line here."""
+"""The list of views, in the order of their tabs. A new view, or a new page of "This machine", is one more line here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnpredict_gui.gui.view import View
 class ViewSpec:
     """Where a view lives: ``place`` is ``module:Class``, imported when the tab is first shown.
 
-    ``suffixes`` are the files the view opens (drag and drop, ``--open``).
+    ``suffixes`` are the files the view opens (drag and drop, ``--open``); ``pages`` are the tabs inside it, if it has any.
     """
 
     name: str
@@ -21,6 +21,12 @@ class ViewSpec:
     place: str
     tip: str
     suffixes: tuple[str, ...] = ()
+    pages: tuple[ViewSpec, ...] = ()
+
+    @property
+    def places(self) -> list[str]:
+        """Everything of it that can be shown: ``view``, or ``view.page`` for each page."""
+        return [f"{self.name}.{page.name}" for page in self.pages] or [self.name]
 
     def make(self, context: AppContext) -> View:
         """Import the module and build the view."""
@@ -31,13 +37,19 @@ class ViewSpec:
         return view
 
 
+_GUI = "cnnpredict_gui.gui"
+#: Pages of "This machine", in the order of their tabs. A new page is one more line here.
+PAGES: tuple[ViewSpec, ...] = (
+    ViewSpec("system", "System", f"{_GUI}.system_page:SystemPage", "Processors, memory, disks, network and GPU, live"),
+)
 VIEWS: tuple[ViewSpec, ...] = (
-    ViewSpec("compare", "Compare", "cnnpredict_gui.gui.compare:CompareView", "One layer, many predictors"),
-    ViewSpec("sweep", "Sweep", "cnnpredict_gui.gui.sweep_view:SweepView", "One or two parameters varied, live"),
-    ViewSpec("network", "Network", "cnnpredict_gui.gui.network_view:NetworkView", "All layers of a network", (".onnx",)),
+    ViewSpec("compare", "Compare", f"{_GUI}.compare:CompareView", "One layer, many predictors"),
+    ViewSpec("sweep", "Sweep", f"{_GUI}.sweep_view:SweepView", "One or two parameters varied, live"),
+    ViewSpec("network", "Network", f"{_GUI}.network_view:NetworkView", "All layers of a network", (".onnx",)),
+    ViewSpec("batch", "Batch", f"{_GUI}.batch_view:BatchView", "A file of layers", (".csv", ".parquet", ".pq", ".tsv")),
     ViewSpec(
-        "batch", "Batch", "cnnpredict_gui.gui.batch_view:BatchView", "A file of layers", (".csv", ".parquet", ".pq", ".tsv")
+        "machine", "This machine", f"{_GUI}.machine_view:MachineView", "Benchmarks and resources of this machine", (), PAGES
     ),
-    ViewSpec("models", "Models", "cnnpredict_gui.gui.model_library:ModelsView", "All models, their cards and what failed"),
-    ViewSpec("log", "Log", "cnnpredict_gui.gui.log_view:LogView", "What the program did"),
+    ViewSpec("models", "Models", f"{_GUI}.model_library:ModelsView", "All models, their cards and what failed"),
+    ViewSpec("log", "Log", f"{_GUI}.log_view:LogView", "What the program did"),
 )

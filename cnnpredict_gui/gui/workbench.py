@@ -16,7 +16,7 @@ from cnnpredict_gui.core.format import show_digits
 from cnnpredict_gui.gui import export
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import open_log_folder
-from cnnpredict_gui.gui.help_pages import PAGE_OF_VIEW
+from cnnpredict_gui.gui.help_pages import page_of
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.session import SUFFIX, SessionKeeper
 from cnnpredict_gui.gui.theme import GRID, MODES
@@ -246,7 +246,7 @@ class Workbench(QObject):
         if not isinstance(window, HelpWindow):
             window = HelpWindow(self._context, self._window)
             self._dialogs["help"] = window
-        window.show_page(page or PAGE_OF_VIEW.get(self._window.current_view(), "getting-started"))
+        window.show_page(page or page_of(self._window.current_place()))
         window.show()
         window.raise_()
         window.activateWindow()
