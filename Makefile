@@ -16,7 +16,7 @@ export PYTHONUTF8 := 1
 export PIP_NO_INPUT := 1
 HEADLESS := QT_QPA_PLATFORM=offscreen
 
-.PHONY: help run test lint format screenshots train benchmark accuracy lock wheel clean
+.PHONY: help run test lint format screenshots train benchmark accuracy lock audit sbom wheel clean
 
 help:  ## list of targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -56,8 +56,17 @@ train: $(STAMPS)/application  ## train all families of TARGET on DATA, into OUT 
 accuracy: $(STAMPS)/application  ## bring the accuracy table of the README up to date with the model cards
 	$(BIN)/python tools/accuracy_table.py
 
-lock: $(STAMPS)/development  ## write the lock files from what is installed
+lock: $(STAMPS)/development  ## write the lock files from what is installed, with hashes
 	$(BIN)/python tools/make_lock.py
+
+audit:  ## ask the package index for known weaknesses of the locked versions (needs a connection)
+	$(PYTHON) -m venv build/audit
+	build/audit/bin/python -m pip install --quiet "pip-audit>=2.10,<3"
+	build/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+	build/audit/bin/pip-audit --disable-pip --no-deps -r requirements-torch.lock
+
+sbom: $(STAMPS)/application  ## bill of materials (CycloneDX) of what the application stands on, in dist
+	$(BIN)/python -m tools.make_sbom
 
 wheel: $(STAMPS)/development  ## a wheel with the models in it
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
@@ -71,11 +80,12 @@ $(BIN)/python:
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then tools/system_packages.sh; else tools/system_packages.sh --venv; fi
 	$(PYTHON) -m venv $(VENV)
 
-$(STAMPS)/application: requirements.lock pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet -r requirements.lock
+$(STAMPS)/application: requirements.lock requirements-torch.lock pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet -r requirements-torch.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/development: requirements-dev.lock $(STAMPS)/application
-	$(PIP) install --quiet -r requirements-dev.lock
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
 	@mkdir -p $(STAMPS) && touch $@
