@@ -12,7 +12,8 @@ from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
-from cnnpredict_gui.gui.charts import ChartView, NumberAxis
+from cnnpredict_gui.gui.axes import NumberAxis
+from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import interval, sig3
 from cnnpredict_gui.gui.symbols import draw_symbol, hatch

@@ -11,25 +11,18 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
-    QSplitter,
     QStackedWidget,
-    QTabWidget,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 
-from cnnpredict_gui import __version__
 from cnnpredict_gui.core.errors import CnnPredictError
-from cnnpredict_gui.gui.batch_chart import Histogram, make_tables
-from cnnpredict_gui.gui.batch_data import Preview, Results, SampleRow, check, look, run, save
+from cnnpredict_gui.gui.batch_data import Preview, Results, check, look, run, save
+from cnnpredict_gui.gui.batch_pages import BatchPages
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.drop import FileDrop
-from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.mapping_form import MappingForm
-from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
@@ -61,11 +54,8 @@ class BatchView(View):
         self.open_button, self.run_button, self.save_button = QPushButton("Open…"), QPushButton("Run"), QPushButton("Save…")
         self.cancel = QToolButton()
         self.progress = QProgressBar()
-        self.file, self.message, self.note, self.mapping_message = QLabel(), QLabel(), QLabel(), QLabel()
-        self.mapping = MappingForm()
-        self.sample: TableView | None = None
-        self.histogram = Histogram(context)
-        self.verdicts, self.errors = make_tables(context)
+        self.file, self.message, self.note = QLabel(), QLabel(), QLabel()
+        self.pages = BatchPages(context)
         self._build()
         self._connect()
         self._drop = FileDrop(self, SUFFIXES, self.open_path)
@@ -83,9 +73,8 @@ class BatchView(View):
         self.progress.setAccessibleName("Progress in rows")
         self.progress.setFormat("%p %")
         self.message.setProperty("role", "error")
-        self.mapping_message.setProperty("role", "warning")
         self.note.setProperty("role", "muted")
-        for label in (self.file, self.message, self.note, self.mapping_message):
+        for label in (self.file, self.message, self.note):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
@@ -98,7 +87,7 @@ class BatchView(View):
         empty.setContentsMargins(64, 0, 64, 0)
         self.stack = QStackedWidget()
         self.stack.addWidget(empty)
-        self.stack.addWidget(self._body())
+        self.stack.addWidget(self.pages)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID, GRID, GRID // 2)
         layout.setSpacing(GRID // 2)
@@ -107,62 +96,12 @@ class BatchView(View):
         layout.addWidget(self.stack, 1)
         layout.addWidget(self.note)
 
-    def _body(self) -> QWidget:
-        columns = QWidget()
-        layout = QVBoxLayout(columns)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(GRID // 2)
-        title = QLabel("Columns")
-        title.setProperty("role", "title")
-        title.setToolTip("Which parameter each column of the file holds")
-        layout.addWidget(title)
-        layout.addWidget(self.mapping_message)
-        layout.addWidget(self.mapping, 1)
-        self.sample_page = QWidget()
-        sample_layout = QVBoxLayout(self.sample_page)
-        sample_layout.setContentsMargins(0, GRID // 2, 0, 0)
-        self.tabs = QTabWidget()
-        self.tabs.setDocumentMode(True)
-        self.tabs.setAccessibleName("File and results")
-        self.tabs.addTab(self.sample_page, "First rows")
-        self.tabs.addTab(self._result_page(), "Result")
-        self.tabs.addTab(self._table_page(self.errors), "Rows in error")
-        self.split = QSplitter(Qt.Orientation.Horizontal)
-        self.split.setChildrenCollapsible(False)
-        self.split.addWidget(columns)
-        self.split.addWidget(self.tabs)
-        self.split.setStretchFactor(1, 1)
-        self.split.setSizes([270, 640])
-        return self.split
-
-    def _result_page(self) -> QWidget:
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.histogram)
-        split.addWidget(self._table_page(self.verdicts))
-        split.setSizes([380, 200])
-        return split
-
-    def _table_page(self, table: TableView) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, GRID // 2, 0, 0)
-        layout.setSpacing(GRID // 2)
-        title = QLabel(table.accessibleName())
-        title.setProperty("role", "title")
-        row = header_row(title)
-        row.addStretch(1)
-        row.addWidget(export_button(table, lambda: self.context.theme.current, page, self.context.report))
-        layout.addLayout(row)
-        layout.addWidget(table, 1)
-        return page
-
     def _connect(self) -> None:
         self.open_button.clicked.connect(self._open_dialog)
         self.run_button.clicked.connect(self.run)
         self.save_button.clicked.connect(self._save_dialog)
         self.cancel.clicked.connect(self._cancel)
-        self.mapping.changed.connect(self._mapping_changed)
+        self.pages.mapping.changed.connect(self._mapping_changed)
         self.context.state.selection_changed.connect(self._show_state)
         self.context.models.progressed.connect(self._show_state)
         self.context.models.finished.connect(self._show_state)
@@ -192,39 +131,21 @@ class BatchView(View):
 
     def _opened(self, preview: Preview) -> None:
         self._drop_results()
-        self.mapping.show_columns(preview.table.columns, preview.mapping, preview.suggested)
-        self._make_sample(preview)
+        self.pages.show_file(preview)
         self._show_preview(preview)
-        self.tabs.setCurrentIndex(0)
-
-    def _make_sample(self, preview: Preview) -> None:
-        """A table with the columns of this file."""
-        if self.sample is not None:
-            self.sample.deleteLater()
-        constants = {"file": preview.table.path.name, "version": __version__}
-        columns = [Column(name, name, _cell(place)) for place, name in enumerate(preview.table.columns)]
-        first = Column("row", "row", lambda r: r.number, numeric=True)
-        error = Column("problem", "problem", lambda r: r.error, colour=lambda r, theme: theme.error if r.error else None)
-        self.sample = TableView(
-            self.context, "First rows", [first, error, *columns], lambda r: r.number, lambda: dict(constants)
-        )
-        layout = self.sample_page.layout()
-        if layout is not None:
-            layout.addWidget(self.sample)
 
     def _mapping_changed(self) -> None:
         if self.preview is None:
             return
         self._drop_results()
-        table, mapping, suggested = self.preview.table, self.mapping.mapping(), self.preview.suggested
+        table, mapping, suggested = self.preview.table, self.pages.mapping.mapping(), self.preview.suggested
         self.context.predictions.submit(
             CHANNEL, lambda _cancelled: check(table, mapping, suggested), self._show_preview, self._complain
         )
 
     def _show_preview(self, preview: Preview) -> None:
         self.preview = preview
-        if self.sample is not None:
-            self.sample.set_rows(preview.rows)
+        self.pages.show_preview(preview)
         self._show_state()
 
     # -- running ------------------------------------------------------------------------------------------------------
@@ -247,11 +168,7 @@ class BatchView(View):
 
     def _ran(self, summary: BatchSummary) -> None:
         self.summary, self._saved, self._results.path = summary, False, summary.path
-        self.histogram.show_summary(summary)
-        self.verdicts.set_rows(summary.models)
-        self.errors.set_rows(summary.errors)
-        self.tabs.setTabText(2, f"Rows in error ({summary.rows_in_error:,})")
-        self.tabs.setCurrentIndex(1)
+        self.pages.show_summary(summary)
         self._show_state()
 
     def _start(self, title: str, work: Any) -> Task:
@@ -315,10 +232,7 @@ class BatchView(View):
     def _drop_results(self) -> None:
         self._results.forget()
         self.summary = None
-        self.histogram.show_summary(None)
-        self.verdicts.set_rows([])
-        self.errors.set_rows([])
-        self.tabs.setTabText(2, "Rows in error")
+        self.pages.show_summary(None)
 
     # -- what can be done ---------------------------------------------------------------------------------------------
 
@@ -331,24 +245,18 @@ class BatchView(View):
         self.run_button.setEnabled(preview is not None and not preview.problem and chosen > 0 and not busy)
         self.save_button.setEnabled(self.summary is not None and not busy)
         self.open_button.setEnabled(not busy)
-        self.mapping.setEnabled(not busy)
+        self.pages.mapping.setEnabled(not busy)
         self.run_button.setText(f"Run {chosen} predictor{'s' if chosen != 1 else ''}" if chosen else "Run")
-        self.tabs.setTabEnabled(1, self.summary is not None)
-        self.tabs.setTabEnabled(2, self.summary is not None)
         self._show_texts(preview, chosen)
 
     def _show_texts(self, preview: Preview | None, chosen: int) -> None:
         self.file.setText("")
-        self.mapping_message.hide()
         self.note.setText("")
         if preview is None:
             return
         table = preview.table
         self.file.setText(f"<b>{table.path.name}</b>: {table.rows:,} rows, {len(table.columns)} columns")
         self.file.setToolTip(f"{table.path}\nRows of a CSV are counted by its lines.")
-        if preview.problem:
-            self.mapping_message.setText(preview.problem)
-            self.mapping_message.show()
         first = len(preview.rows)
         found = (
             f'Not possible as a layer: {preview.wrong} of the first {first} rows, see the column "problem"'
@@ -377,21 +285,14 @@ class BatchView(View):
         return {
             "file": str(self.preview.table.path) if self.preview else "",
             "mapping": dict(self.preview.mapping) if self.preview else {},
-            "split": self.split.sizes(),
+            "split": self.pages.sizes(),
         }
 
     def restore(self, data: dict[str, Any]) -> None:
         """Take over what :meth:`save` gave; a file that is still there is opened again."""
         sizes = data.get("split")
         if isinstance(sizes, list) and len(sizes) == 2 and all(isinstance(size, int) for size in sizes):
-            self.split.setSizes(sizes)
+            self.pages.setSizes(sizes)
         path, mapping = data.get("file"), data.get("mapping")
         if isinstance(path, str) and path and Path(path).is_file() and isinstance(mapping, dict):
             self.open_path(path, {str(theirs): str(ours) for theirs, ours in mapping.items()})
-
-
-def _cell(place: int) -> Any:
-    def value(row: SampleRow) -> str:
-        return row.cells[place] if place < len(row.cells) else ""
-
-    return value

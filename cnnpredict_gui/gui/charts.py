@@ -6,125 +6,22 @@ so that a frame costs a few milliseconds.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from contextlib import suppress
-from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import pyqtgraph as pg
 import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSizeF, Qt
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
-from cnnpredict_gui.gui.format import sig3
-from cnnpredict_gui.gui.symbols import draw_symbol
-from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, GRID, LIGHT, Theme
+from cnnpredict_gui.gui.legend import Legend
+from cnnpredict_gui.gui.theme import GRID, Theme
 
 pg.setConfigOptions(antialias=True)
-
-
-class NumberAxis(pg.AxisItem):  # type: ignore[misc]
-    """Axis with plain numbers; on a log axis the values are log10 and the labels are 0.1, 0.2, 0.5, 1."""
-
-    #: Steps within a decade, densest first; then whole decades.
-    _STEPS = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
-    _LABEL_PX: ClassVar = {"bottom": 44, "top": 44, "left": 20, "right": 20}
-
-    def __init__(self, orientation: str) -> None:
-        super().__init__(orientation=orientation)
-        self.enableAutoSIPrefix(False)
-
-    def logTickValues(
-        self, low: float, high: float, size: float, _standard: list[tuple[float, list[float]]]
-    ) -> list[tuple[float | None, list[float]]]:
-        room = self._LABEL_PX[self.orientation] * (high - low) / max(size, 1.0)
-        decades = range(math.floor(low), math.ceil(high) + 1)
-        for steps in self._STEPS:
-            gaps = [math.log10(b / a) for a, b in pairwise((*steps, 10))]
-            if min(gaps) >= room:
-                values = [power + math.log10(step) for power in decades for step in steps]
-                break
-        else:
-            every = math.ceil(room)
-            values = [float(power) for power in decades if power % every == 0]
-        return [(None, [value for value in values if low <= value <= high])]
-
-    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        if self.logMode:
-            return self.logTickStrings(values, scale, spacing)
-        places = max(0, math.ceil(-math.log10(spacing * scale))) if spacing > 0 else 0
-        return [f"{value * scale:,.{places}f}" for value in values]
-
-    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-        texts = []
-        for value in values:
-            text = sig3(10.0**value)
-            texts.append(text.rstrip("0").rstrip(".") if "." in text else text)
-        return texts
-
-
-class Legend(QWidget):
-    """Symbols with their names, in as many lines as the width needs."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.entries: list[tuple[str, str, str]] = []
-        self.theme = LIGHT
-        self.setAccessibleName("Legend")
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-
-    def set_entries(self, entries: Sequence[tuple[str, str, str]]) -> None:
-        """Show these entries: (text, colour, symbol); the symbol ``hatch`` is a hatched box, ``line`` a short line."""
-        if list(entries) != self.entries:
-            self.entries = list(entries)
-            self.setVisible(bool(self.entries))
-            self.setAccessibleDescription(", ".join(entry[0] for entry in entries))
-            self._fit()
-            self.update()
-
-    def places(self, width: float) -> list[QPointF]:
-        """Left middle of each entry when there is so much width."""
-        metrics, found = self.fontMetrics(), []
-        x, y, line = 0.0, 0.0, metrics.height() + 4
-        for text, _, _ in self.entries:
-            advance = metrics.horizontalAdvance(text) + 32
-            if x > 0 and x + advance - 12 > width:
-                x, y = 0.0, y + line
-            found.append(QPointF(x, y + line / 2))
-            x += advance
-        return found
-
-    def height_for(self, width: float) -> int:
-        """Height of all lines."""
-        places = self.places(width)
-        return round(places[-1].y() + (self.fontMetrics().height() + 4) / 2) if places else 0
-
-    def _fit(self) -> None:
-        self.setFixedHeight(self.height_for(self.width()))
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self.paint(painter, QRectF(self.rect()), self.theme)
-        painter.end()
-
-    def paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        """Paint the entries from the upper left of ``area``."""
-        painter.setFont(self.font())
-        for (text, colour, symbol), place in zip(self.entries, self.places(area.width()), strict=True):
-            spot = area.topLeft() + place
-            draw_symbol(painter, spot + QPointF(7, 0), symbol, 11, QColor(colour), QColor(theme.base))
-            painter.setPen(QColor(theme.text))
-            width = painter.fontMetrics().horizontalAdvance(text)
-            painter.drawText(QRectF(spot.x() + 18, spot.y() - 12, width + 2, 24), Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class ChartView(QWidget):
@@ -339,16 +236,6 @@ class ChartView(QWidget):
             NotImplementedError: the chart does not say what its numbers are.
         """
         raise NotImplementedError(f"{type(self).__name__} must hand over its numbers")
-
-
-def family_legend(theme: Theme, families: Sequence[str], extrapolating: bool = False) -> list[tuple[str, str, str]]:
-    """Legend entries of families, in their fixed order, and of hatching where something is extrapolated."""
-    from cnnpredict_gui.core.names import FAMILIES
-
-    entries = [(FAMILIES[name], theme.family(name), FAMILY_SYMBOLS[name]) for name in FAMILIES if name in families]
-    if extrapolating:
-        entries.append(("extrapolated", theme.muted, "hatch"))
-    return entries
 
 
 def disconnect_theme(chart: ChartView) -> None:

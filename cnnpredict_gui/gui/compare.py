@@ -10,13 +10,15 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSplitter, QTabWid
 
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINED_FAMILIES
 from cnnpredict_gui.core.prediction import Status
-from cnnpredict_gui.gui.compare_charts import AgreementChart, AlgorithmChart, PinnedChart, TimesChart
+from cnnpredict_gui.gui.agreement_chart import AgreementChart
+from cnnpredict_gui.gui.compare_charts import AlgorithmChart, TimesChart
 from cnnpredict_gui.gui.compare_data import CompareRequest, CompareResult, compute
 from cnnpredict_gui.gui.compare_tables import PinnedTable, PredictionTable
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.gauge import Gauge
 from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.pinned_chart import PinnedChart
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
 

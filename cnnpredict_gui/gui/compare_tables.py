@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QMenu
 
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
-from cnnpredict_gui.gui.compare_charts import config_columns
 from cnnpredict_gui.gui.compare_data import CompareResult
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.format import interval, percent, scaled, sig3
+from cnnpredict_gui.gui.prediction_cells import config_columns
 from cnnpredict_gui.gui.state import Pinned
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import Theme

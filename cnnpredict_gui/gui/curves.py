@@ -13,7 +13,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
-from cnnpredict_gui.gui.charts import NumberAxis
+from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.series import SeriesStyle
 from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import LIGHT, Theme

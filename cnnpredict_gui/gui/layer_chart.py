@@ -7,11 +7,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
-import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPen, QTransform
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QToolTip
 
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
@@ -20,103 +18,17 @@ from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
-from cnnpredict_gui.gui.curves import Floats, ValueAxis
+from cnnpredict_gui.gui.curves import ValueAxis
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, percent, sig3
 from cnnpredict_gui.gui.network_data import NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
-from cnnpredict_gui.gui.sweep_chart import Switch
-from cnnpredict_gui.gui.symbols import hatch
-from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.strip_item import StripItem, follow_range
+from cnnpredict_gui.gui.switch import LogSwitch, Switch
+from cnnpredict_gui.gui.theme import Theme
 
 _STRIP_PX = 96
 _LEFT_AXIS_PX = 48
-
-
-class StripItem(pg.GraphicsObject):  # type: ignore[misc]
-    """Bars of one predictor; arrays have shape (n,) over the convolutions, times in ms."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time: Floats = np.array([])
-        self.low: Floats = np.array([])
-        self.high: Floats = np.array([])
-        self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
-        self.colour = "#000000"
-        self.title = ""
-        self.log = False
-        self.cursor = -1
-        self.theme: Theme = LIGHT
-        self._bounds = QRectF(0, 0, 1, 1)
-
-    def set_bounds(self, bounds: QRectF) -> None:
-        """The part of the axes that is shown."""
-        if bounds != self._bounds:
-            self.prepareGeometryChange()
-            self._bounds = bounds
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        return self._bounds
-
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        transform = painter.transform()
-        painter.save()
-        painter.resetTransform()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(QGuiApplication.font())
-        area = transform.mapRect(self._bounds)
-        painter.setClipRect(area)
-        painter.setPen(QPen(QColor(self.theme.border), 1))
-        painter.drawLine(area.bottomLeft(), area.bottomRight())
-        width = abs(transform.m11())
-        x: Floats = (np.arange(len(self.time), dtype=np.float64) + 0.5) * transform.m11() + transform.dx()
-        if self.cursor >= 0:
-            shade = QColor(self.theme.accent)
-            shade.setAlpha(60)
-            painter.fillRect(QRectF(x[self.cursor] - width / 2, area.top(), width, area.height()), shade)
-        self._paint_bars(painter, transform, x, min(width * 0.8, 28), area.bottom())
-        self._paint_refused(painter, x[np.isnan(self.time)].tolist(), area.bottom() - 6)
-        painter.setPen(QColor(self.theme.text))
-        text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideMiddle, area.width() - 12)
-        painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
-        painter.restore()
-
-    def _paint_refused(self, painter: QPainter, places: list[float], y: float) -> None:
-        painter.setPen(QPen(QColor(self.theme.error), 1.4))
-        for x in places:
-            painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
-
-    def _paint_bars(self, painter: QPainter, transform: QTransform, x: Floats, width: float, bottom: float) -> None:
-        """All bars in a few calls: filled, hatched where extrapolating, with whiskers where there is room for them."""
-        there = np.isfinite(self.time)
-        ends = [values[there] for values in (self.low, self.time, self.high)]
-        low, middle, high = ((np.log10(t) if self.log else t) * transform.m22() + transform.dy() for t in ends)
-        places, outside = x[there], (self.status[there] == Status.EXTRAPOLATING).tolist()
-        tops = np.minimum(middle, bottom)
-        areas = [
-            QRectF(at - width / 2, top, width, bottom - top) for at, top in zip(places.tolist(), tops.tolist(), strict=True)
-        ]
-        colour = QColor(self.colour)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for hatched, alpha in ((False, 0.75), (True, 0.25)):
-            colour.setAlphaF(alpha)
-            painter.setBrush(colour)
-            painter.drawRects([area for area, out in zip(areas, outside, strict=True) if out == hatched])
-        for area, out in zip(areas, outside, strict=True):
-            if out:
-                hatch(painter, area, QColor(self.colour), 5)
-        if width < 3:
-            return
-        cap, lines = min(width * 0.25, 4.0), []
-        for at, least, most in zip(places.tolist(), low.tolist(), high.tolist(), strict=True):
-            lines += [
-                QLineF(at, least, at, most),
-                QLineF(at - cap, least, at + cap, least),
-                QLineF(at - cap, most, at + cap, most),
-            ]
-        painter.setPen(QPen(QColor(self.theme.text), 1))
-        painter.drawLines(lines)
 
 
 class LayerChart(ChartView):
@@ -134,7 +46,7 @@ class LayerChart(ChartView):
             context, "Time of each layer", "Choose predictors in the list on the left to see their times.", scrollable=True
         )
         self._chosen, self._picked = chosen, picked
-        self.log = Switch("log", "Logarithmic axis", "Logarithmic or linear axis", self._switched, on=False)
+        self.log = LogSwitch(self._switched, on=False)
         self.same = Switch("same scale", "Same scale", "One scale for all predictors of a time kind", self._switched)
         for tool in (self.same, self.log):
             self.add_tool(tool)
@@ -201,7 +113,7 @@ class LayerChart(ChartView):
                     axes["bottom"].setHeight(0)
                 item = StripItem()
                 plot.addItem(item, ignoreBounds=True)
-                plot.getViewBox().sigRangeChanged.connect(partial(_follow_range, item))
+                plot.getViewBox().sigRangeChanged.connect(partial(follow_range, item))
                 self.items.append(item)
             self.plots[-1].setLabel("bottom", "layer of the network", color=self._theme.muted)
             self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
@@ -352,8 +264,3 @@ def network_constants(answer: NetworkAnswer) -> dict[str, Cell]:
         "rho": request.rho,
         "version": __version__,
     }
-
-
-def _follow_range(item: StripItem, _box: object, ranges: list[list[float]], *_: object) -> None:
-    (left, right), (low, high) = ranges
-    item.set_bounds(QRectF(left, low, right - left, high - low))

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
-from cnnpredict_gui.gui.charts import family_legend
-from cnnpredict_gui.gui.compare_charts import LogSwitch
 from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, percent, scaled
 from cnnpredict_gui.gui.layer_chart import network_constants
+from cnnpredict_gui.gui.legend import family_legend
 from cnnpredict_gui.gui.network_data import LayerRow, NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
+from cnnpredict_gui.gui.switch import LogSwitch
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, Theme
 
@@ -162,8 +162,7 @@ class SumChart(BarsChart):
         )
         self.answer: NetworkAnswer | None = None
         self.log = False
-        self.log_switch = LogSwitch(self)
-        self.log_switch.setChecked(False)
+        self.log_switch = LogSwitch(self.set_log, on=False)
         self.add_tool(self.log_switch)
 
     def show_answer(self, answer: NetworkAnswer) -> None:

@@ -11,19 +11,20 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QLabel
 
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.charts import ChartView
-from cnnpredict_gui.gui.compare_charts import KIND_TITLES, config_columns
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.curves import CurvesItem, DrawnCurve, Floats, ValueAxis
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, sig3
+from cnnpredict_gui.gui.prediction_cells import KIND_TITLES, config_columns
 from cnnpredict_gui.gui.series import SeriesStyle, predictor_title, series_legend, series_styles
 from cnnpredict_gui.gui.sweep_data import Curve, SweepAnswer, SweepRow
+from cnnpredict_gui.gui.switch import Switch
 from cnnpredict_gui.gui.theme import GRID, Theme
 
 #: Lines of the readout; more would cover the chart.
@@ -32,20 +33,6 @@ _LEFT_AXIS_PX = 48
 #: Least height of a plot; below it the chart is scrolled.
 _PLOT_PX = 90
 RESULT_COLUMNS = ("predictor", "family", "target", "time_kind", "time_ms", "low_90_ms", "high_90_ms", "verdict")
-
-
-class Switch(QToolButton):
-    """A small on/off tool of a chart's header."""
-
-    def __init__(self, text: str, name: str, tip: str, changed: Callable[[bool], None], on: bool = True) -> None:
-        super().__init__()
-        self.setText(text)
-        self.setCheckable(True)
-        self.setChecked(on)
-        self.setAutoRaise(True)
-        self.setAccessibleName(name)
-        self.setToolTip(tip)
-        self.toggled.connect(changed)
 
 
 class SweepChart(ChartView):

@@ -16,11 +16,12 @@ from pytestqt.qtbot import QtBot
 import cnnpredict_gui
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, DataFileError, OutputError, WorkerError
-from cnnpredict_gui.gui.charts import ChartView, family_legend
+from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import csv_text
 from cnnpredict_gui.gui.export import Data, copy_data, export_menu, save
 from cnnpredict_gui.gui.format import scaled, sig3
+from cnnpredict_gui.gui.legend import family_legend
 from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import LIGHT, Theme

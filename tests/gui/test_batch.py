@@ -74,8 +74,8 @@ def test_empty_state_says_what_to_do(view: BatchView) -> None:
 
 def test_preview_shows_rows_and_what_is_wrong_with_them(qtbot: QtBot, view: BatchView, tmp_path: Path) -> None:
     opened(qtbot, view, write_csv(tmp_path / "layers.csv"))
-    assert view.sample is not None and len(view.sample.shown_rows()) == 4 and "4 rows" in view.file.text()
-    problems = [row.error for row in view.sample.shown_rows()]
+    assert view.pages.sample is not None and len(view.pages.sample.shown_rows()) == 4 and "4 rows" in view.file.text()
+    problems = [row.error for row in view.pages.sample.shown_rows()]
     assert problems[:3] == ["", "", ""] and "kernel" in problems[3]
     assert "1 of the first 4" in view.note.text() and view.run_button.isEnabled()
 
@@ -88,8 +88,8 @@ def test_run_shows_and_saves_what_the_predictors_say(
     assert view.cancel.isVisible() and view.progress.isVisible()
     wait(qtbot, view)
     assert view.summary is not None and (view.summary.rows, view.summary.rows_in_error) == (4, 1)
-    assert not view.histogram.is_empty and len(view.verdicts.shown_rows()) == 5
-    assert [error.line for error in view.errors.shown_rows()] == [5]
+    assert not view.pages.histogram.is_empty and len(view.pages.verdicts.shown_rows()) == 5
+    assert [error.line for error in view.pages.errors.shown_rows()] == [5]
     assert all(int(model.histogram.sum()) == 3 for model in view.summary.models)
     view.save_to(tmp_path / "times.csv")
     wait(qtbot, view)
@@ -107,14 +107,14 @@ def test_run_shows_and_saves_what_the_predictors_say(
 
 def test_other_column_names_are_suggested_and_can_be_changed(qtbot: QtBot, view: BatchView, tmp_path: Path) -> None:
     opened(qtbot, view, write_csv(tmp_path / "theirs.csv", ("cin", "h", "w", "their_filters", "kernel")))
-    assert view.mapping.boxes["cin"].currentData() == "input_channels"
-    assert not view.mapping_message.isHidden() and "output_channels" in view.mapping_message.text()
+    assert view.pages.mapping.boxes["cin"].currentData() == "input_channels"
+    assert not view.pages.mapping_message.isHidden() and "output_channels" in view.pages.mapping_message.text()
     assert not view.run_button.isEnabled()
-    box = view.mapping.boxes["their_filters"]
+    box = view.pages.mapping.boxes["their_filters"]
     box.setFocus()
     qtbot.keyClicks(box, "output")
     wait(qtbot, view)
-    assert box.currentData() == "output_channels" and view.mapping_message.isHidden() and view.run_button.isEnabled()
+    assert box.currentData() == "output_channels" and view.pages.mapping_message.isHidden() and view.run_button.isEnabled()
 
 
 def test_parquet(qtbot: QtBot, view: BatchView, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_new_file_drops_the_old_results(qtbot: QtBot, view: BatchView, tmp_pat
     assert view.summary is not None
     kept = view.summary.path
     opened(qtbot, view, write_csv(tmp_path / "other.csv"))
-    assert view.summary is None and not kept.exists() and view.histogram.is_empty and not view.save_button.isEnabled()
+    assert view.summary is None and not kept.exists() and view.pages.histogram.is_empty and not view.save_button.isEnabled()
 
 
 def test_needs_predictors(qtbot: QtBot, view: BatchView, context: AppContext, tmp_path: Path) -> None:
@@ -170,14 +170,17 @@ def test_needs_predictors(qtbot: QtBot, view: BatchView, context: AppContext, tm
 
 def test_file_and_mapping_are_kept(qtbot: QtBot, view: BatchView, context: AppContext, tmp_path: Path) -> None:
     opened(qtbot, view, write_csv(tmp_path / "theirs.csv", ("cin", "h", "w", "filters", "kernel")))
-    box = view.mapping.boxes["cin"]
+    box = view.pages.mapping.boxes["cin"]
     box.setCurrentIndex(box.findData("groups"))
     wait(qtbot, view)
     other = BatchView(context)
     qtbot.addWidget(other)
     other.restore(view.save())
     wait(qtbot, other)
-    assert other.mapping.boxes["cin"].currentData() == "groups" and other.mapping.boxes["h"].currentData() == "input_height"
+    assert (
+        other.pages.mapping.boxes["cin"].currentData() == "groups"
+        and other.pages.mapping.boxes["h"].currentData() == "input_height"
+    )
 
 
 def test_results_are_removed_with_their_folder(models_folder: Path, tmp_path: Path) -> None:

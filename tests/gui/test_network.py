@@ -41,8 +41,8 @@ def view(qtbot: QtBot, context: AppContext) -> NetworkView:
 
 
 def choose(qtbot: QtBot, view: NetworkView, key: str) -> None:
-    view.network.setCurrentIndex(view.network.findData(key))
-    view.network.activated.emit(view.network.currentIndex())
+    view.choice.network.setCurrentIndex(view.choice.network.findData(key))
+    view.choice.network.activated.emit(view.choice.network.currentIndex())
     wait(qtbot, view)
 
 
@@ -88,21 +88,21 @@ def test_shows_what_the_predictors_say_of_the_network(view: NetworkView, context
         assert got[one.predictor].time_ms == pytest.approx(one.total.time_ms)
         assert got[one.predictor].high_ms == pytest.approx(one.total.high_ms)
     assert len(view.chart.items) == 5 and all(len(item.time) == 53 for item in view.chart.items)
-    assert len(view.layers.shown_rows()) == len(layers)
+    assert len(view.panes.layers.shown_rows()) == len(layers)
     bars = {bar.key: bar for panel in view.sums.panels for bar in panel.bars}
     assert bars[CONSENSUS].time_ms == pytest.approx(got[CONSENSUS].time_ms)
 
 
 def test_what_is_not_predicted_is_always_listed(view: NetworkView) -> None:
-    rows = {row.kind: row for row in view.not_predicted.shown_rows()}
+    rows = {row.kind: row for row in view.panes.not_predicted.shown_rows()}
     assert rows["normalisation"].count == 53 and rows["linear"].reason
-    assert view.not_predicted.isVisible() and "not in the sum" in view.summary.text()
-    others = [row for row in view.layers.shown_rows() if row.answer is None]
+    assert view.panes.not_predicted.isVisible() and "not in the sum" in view.summary.text()
+    others = [row for row in view.panes.layers.shown_rows() if row.answer is None]
     assert others and all(row.verdict.startswith("not predicted: ") for row in others)
 
 
 def test_shares_add_up(view: NetworkView) -> None:
-    shares = [row.share * 1.0 for row in view.layers.shown_rows() if row.answer is not None]
+    shares = [row.share * 1.0 for row in view.panes.layers.shown_rows() if row.answer is not None]
     assert sum(shares) == pytest.approx(1.0)
 
 
@@ -110,7 +110,7 @@ def test_says_how_the_sum_gets_its_interval(qtbot: QtBot, view: NetworkView) -> 
     assert "ρ = 0.5" in view.help.text() and "neither simply added" in view.help.text() and "√" in view.help.toolTip()
     assert view.answer is not None
     middle = view.answer.prediction.results[0].total
-    view.rho.setValue(1.0)
+    view.choice.rho.setValue(1.0)
     wait(qtbot, view)
     total = view.answer.prediction.results[0].total
     assert (total.low_ms, total.high_ms) == pytest.approx(middle.dependent) and "ρ = 1" in view.help.text()
@@ -119,9 +119,9 @@ def test_says_how_the_sum_gets_its_interval(qtbot: QtBot, view: NetworkView) -> 
 def test_resolution_and_batch_size(qtbot: QtBot, view: NetworkView) -> None:
     assert view.answer is not None
     before = view.answer.prediction.results[0].total.time_ms
-    view.resolution.setValue(320)
-    view.batch_size.setFocus()
-    qtbot.keyClick(view.batch_size, Qt.Key.Key_Up)
+    view.choice.resolution.setValue(320)
+    view.choice.batch_size.setFocus()
+    qtbot.keyClick(view.choice.batch_size, Qt.Key.Key_Up)
     wait(qtbot, view)
     config = next(layer.config for layer in view.answer.prediction.layers if layer.config)
     assert (config.batch_size, config.input_height) == (2, 320)
@@ -129,7 +129,7 @@ def test_resolution_and_batch_size(qtbot: QtBot, view: NetworkView) -> None:
 
 
 def test_another_network_by_typing(qtbot: QtBot, view: NetworkView) -> None:
-    line = view.network.lineEdit()
+    line = view.choice.network.lineEdit()
     assert line is not None
     line.selectAll()
     qtbot.keyClicks(line, "AlexNet")
@@ -139,22 +139,22 @@ def test_another_network_by_typing(qtbot: QtBot, view: NetworkView) -> None:
 
 
 def test_extrapolated_layers_are_hatched_and_refused_ones_crossed(qtbot: QtBot, view: NetworkView) -> None:
-    view.batch_size.setValue(4)
+    view.choice.batch_size.setValue(4)
     wait(qtbot, view)
     assert (view.chart.items[0].status == Status.EXTRAPOLATING).all()
     assert [entry[0] for entry in view.chart.legend.entries] == ["extrapolated"]
-    view.dtype.setCurrentIndex(view.dtype.findData("int8"))
-    view.dtype.activated.emit(view.dtype.currentIndex())
+    view.choice.dtype.setCurrentIndex(view.choice.dtype.findData("int8"))
+    view.choice.dtype.activated.emit(view.choice.dtype.currentIndex())
     wait(qtbot, view)
     assert view.chart.is_empty and view.sums.is_empty
-    assert all(row.refused == 53 for row in view.totals.shown_rows())
+    assert all(row.refused == 53 for row in view.panes.totals.shown_rows())
 
 
 def test_double_click_puts_a_layer_into_the_panel(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
-    index = view.layers.proxy.index(0, 1)
-    place = view.layers.visualRect(index).center()
-    qtbot.mouseClick(view.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.mouseDClick(view.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    index = view.panes.layers.proxy.index(0, 1)
+    place = view.panes.layers.visualRect(index).center()
+    qtbot.mouseClick(view.panes.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(view.panes.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert context.state.config.kernel_height == 7 and context.state.config.output_channels == 64
 
 
@@ -164,7 +164,7 @@ def test_bars_by_mouse_and_keyboard(qtbot: QtBot, view: NetworkView, context: Ap
     low, high = chart.plots[0].viewRange()[1]
     point = chart.graphics.mapFromScene(box.mapViewToScene(QPointF(0.5, (low + high) / 2)))
     qtbot.mouseClick(chart.graphics.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
-    assert chart.layer == 0 and view.layers.selected_rows()[0].index == 0
+    assert chart.layer == 0 and view.panes.layers.selected_rows()[0].index == 0
     assert "conv1" in chart.describe(0, 0) and "of the sum" in chart.describe(0, 0)
     for key in (Qt.Key.Key_End, Qt.Key.Key_Left, Qt.Key.Key_Return):
         qtbot.keyClick(chart.graphics, key)
@@ -179,11 +179,11 @@ def test_layers_that_are_not_predicted_stay_out_of_the_panel(view: NetworkView, 
 
 
 def test_the_table_follows_the_predictor_in_focus(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
-    first = view.layers.shown_rows()[0].answer
+    first = view.panes.layers.shown_rows()[0].answer
     context.state.set_focus("lasso_prediction-training-gpul40s")
-    second = view.layers.shown_rows()[0].answer
+    second = view.panes.layers.shown_rows()[0].answer
     assert first is not None and second is not None and first.time_ms != second.time_ms
-    assert "lasso" in view.tabs.tabText(0).lower()
+    assert "lasso" in view.panes.tabs.tabText(0).lower()
 
 
 def test_file_with_fixed_shapes(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
@@ -192,17 +192,17 @@ def test_file_with_fixed_shapes(qtbot: QtBot, view: NetworkView, tmp_path: Path)
     assert view.answer is not None and view.answer.network.title == "small"
     configs = [layer.config for layer in view.answer.prediction.layers if layer.config]
     assert [config.output_channels for config in configs] == [8, 16] and configs[0].batch_size == 2
-    assert [row.kind for row in view.not_predicted.shown_rows()] == ["activation"]
-    assert view.resolution.isHidden() and view.dtype.currentText() == "type as is"
-    view.batch_size.setValue(1)
+    assert [row.kind for row in view.panes.not_predicted.shown_rows()] == ["activation"]
+    assert view.choice.resolution.isHidden() and view.choice.dtype.currentText() == "type as is"
+    view.choice.batch_size.setValue(1)
     wait(qtbot, view)
     assert view.answer.prediction.layers[0].config is not None and view.answer.prediction.layers[0].config.batch_size == 1
 
 
 def test_open_extents_are_asked_for(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
     view.open_path(str(write_network(tmp_path / "open.onnx", "N", "S")))
-    qtbot.waitUntil(lambda: view.dialog is not None, timeout=10_000)
-    dialog = view.dialog
+    qtbot.waitUntil(lambda: view.opening.dialog is not None, timeout=10_000)
+    dialog = view.opening.dialog
     assert dialog is not None and dialog.boxes["N"].value() == 1
     dialog.boxes["N"].setValue(3)
     dialog.boxes["S"].setValue(48)
@@ -240,9 +240,9 @@ def test_a_broken_file_says_what_to_do(qtbot: QtBot, view: NetworkView, tmp_path
 
 def test_opening_can_be_cancelled(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
     view.open_path(str(write_network(tmp_path / "small.onnx", 1, 16)))
-    assert view.cancel.isVisible()
-    qtbot.mouseClick(view.cancel, Qt.MouseButton.LeftButton)
-    assert not view.cancel.isVisible() and not view.progress.isVisible()
+    assert view.choice.cancel.isVisible()
+    qtbot.mouseClick(view.choice.cancel, Qt.MouseButton.LeftButton)
+    assert not view.choice.cancel.isVisible() and not view.choice.progress.isVisible()
     wait(qtbot, view)
     assert view.answer is not None and view.answer.network.title == "ResNet-50"
 
@@ -251,11 +251,11 @@ def test_no_predictor_still_lists_the_layers(qtbot: QtBot, view: NetworkView, co
     context.state.select([])
     wait(qtbot, view)
     assert view.chart.is_empty and view.sums.is_empty
-    assert len(view.layers.shown_rows()) > 100 and view.not_predicted.shown_rows()
+    assert len(view.panes.layers.shown_rows()) > 100 and view.panes.not_predicted.shown_rows()
 
 
 def test_exports_name_the_network(view: NetworkView) -> None:
-    for source in (view.chart, view.sums, view.layers, view.totals, view.not_predicted):
+    for source in (view.chart, view.sums, view.panes.layers, view.panes.totals, view.panes.not_predicted):
         lines = csv(source).splitlines()
         fields = dict(zip(lines[0].split(","), lines[1].split(","), strict=False))
         assert "network" in fields and "ResNet-50" in lines[1]
@@ -263,13 +263,17 @@ def test_exports_name_the_network(view: NetworkView) -> None:
 
 def test_settings_are_kept(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
     choose(qtbot, view, "preset:vgg16")
-    view.resolution.setValue(256)
+    view.choice.resolution.setValue(256)
     view.chart.log.setChecked(True)
     other = NetworkView(context)
     qtbot.addWidget(other)
     other.restore(view.save())
     wait(qtbot, other)
-    assert other.network.currentData() == "preset:vgg16" and other.resolution.value() == 256 and other.chart.log.isChecked()
+    assert (
+        other.choice.network.currentData() == "preset:vgg16"
+        and other.choice.resolution.value() == 256
+        and other.chart.log.isChecked()
+    )
 
 
 def test_an_open_file_is_kept(qtbot: QtBot, view: NetworkView, context: AppContext, tmp_path: Path) -> None:
@@ -280,7 +284,7 @@ def test_an_open_file_is_kept(qtbot: QtBot, view: NetworkView, context: AppConte
     other.restore(view.save())
     other.show()
     wait(qtbot, other)
-    assert other.network.currentData() == "file"
+    assert other.choice.network.currentData() == "file"
     assert other.answer is not None and other.answer.network.title == "open"
 
 

@@ -36,19 +36,19 @@ def wait(qtbot: QtBot, view: SweepView) -> None:
 
 
 def choose(qtbot: QtBot, view: SweepView, parameter: str, values: str) -> None:
-    view.parameter.setCurrentIndex(view.parameter.findData(parameter))
-    view.parameter.activated.emit(view.parameter.currentIndex())
-    view.values.setFocus()
-    view.values.selectAll()
-    qtbot.keyClicks(view.values, values)
+    view.choice.parameter.setCurrentIndex(view.choice.parameter.findData(parameter))
+    view.choice.parameter.activated.emit(view.choice.parameter.currentIndex())
+    view.choice.values.setFocus()
+    view.choice.values.selectAll()
+    qtbot.keyClicks(view.choice.values, values)
     wait(qtbot, view)
 
 
 def choose_second(qtbot: QtBot, view: SweepView, parameter: str, values: str) -> None:
-    view.second.setCurrentIndex(view.second.findData(parameter))
-    view.second.activated.emit(view.second.currentIndex())
-    view.second_values.selectAll()
-    qtbot.keyClicks(view.second_values, values)
+    view.choice.second.setCurrentIndex(view.choice.second.findData(parameter))
+    view.choice.second.activated.emit(view.choice.second.currentIndex())
+    view.choice.second_values.selectAll()
+    qtbot.keyClicks(view.choice.second_values, values)
     wait(qtbot, view)
 
 
@@ -116,10 +116,10 @@ def test_impossible_points_are_gaps_with_a_reason(qtbot: QtBot, view: SweepView,
 
 
 def test_wrong_values_say_what_to_write(qtbot: QtBot, view: SweepView) -> None:
-    qtbot.keyClicks(view.values, ",many")
+    qtbot.keyClicks(view.choice.values, ",many")
     wait(qtbot, view)
     assert not view.message.isHidden() and "1,2,4,...,128" in view.message.text()
-    view.values.setText("1,2")
+    view.choice.values.setText("1,2")
     wait(qtbot, view)
     assert view.message.isHidden() and view.answer is not None and len(view.answer.values) == 2
 
@@ -222,7 +222,7 @@ def test_settings_are_kept(qtbot: QtBot, view: SweepView, context: AppContext) -
     qtbot.addWidget(other)
     other.restore(view.save())
     wait(qtbot, other)
-    assert other.varied() == {"kernel_size": [1, 3]} and not other.chart.log_y.isChecked()
+    assert other.choice.varied() == {"kernel_size": [1, 3]} and not other.chart.log_y.isChecked()
     other.restore({"parameter": 7, "values": "nonsense", "split": "nonsense"})
 
 

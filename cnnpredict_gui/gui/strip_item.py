@@ -1,0 +1,107 @@
+"""A strip of upright bars with whiskers: the times of one predictor along a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QPainter, QPen, QTransform
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.curves import Floats
+from cnnpredict_gui.gui.symbols import hatch
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+
+
+class StripItem(pg.GraphicsObject):  # type: ignore[misc]
+    """Bars of one predictor; arrays have shape (n,) over the convolutions, times in ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time: Floats = np.array([])
+        self.low: Floats = np.array([])
+        self.high: Floats = np.array([])
+        self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
+        self.colour = "#000000"
+        self.title = ""
+        self.log = False
+        self.cursor = -1
+        self.theme: Theme = LIGHT
+        self._bounds = QRectF(0, 0, 1, 1)
+
+    def set_bounds(self, bounds: QRectF) -> None:
+        """The part of the axes that is shown."""
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        transform = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(QGuiApplication.font())
+        area = transform.mapRect(self._bounds)
+        painter.setClipRect(area)
+        painter.setPen(QPen(QColor(self.theme.border), 1))
+        painter.drawLine(area.bottomLeft(), area.bottomRight())
+        width = abs(transform.m11())
+        x: Floats = (np.arange(len(self.time), dtype=np.float64) + 0.5) * transform.m11() + transform.dx()
+        if self.cursor >= 0:
+            shade = QColor(self.theme.accent)
+            shade.setAlpha(60)
+            painter.fillRect(QRectF(x[self.cursor] - width / 2, area.top(), width, area.height()), shade)
+        self._paint_bars(painter, transform, x, min(width * 0.8, 28), area.bottom())
+        self._paint_refused(painter, x[np.isnan(self.time)].tolist(), area.bottom() - 6)
+        painter.setPen(QColor(self.theme.text))
+        text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideMiddle, area.width() - 12)
+        painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
+        painter.restore()
+
+    def _paint_refused(self, painter: QPainter, places: list[float], y: float) -> None:
+        painter.setPen(QPen(QColor(self.theme.error), 1.4))
+        for x in places:
+            painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
+
+    def _paint_bars(self, painter: QPainter, transform: QTransform, x: Floats, width: float, bottom: float) -> None:
+        """All bars in a few calls: filled, hatched where extrapolating, with whiskers where there is room for them."""
+        there = np.isfinite(self.time)
+        ends = [values[there] for values in (self.low, self.time, self.high)]
+        low, middle, high = ((np.log10(t) if self.log else t) * transform.m22() + transform.dy() for t in ends)
+        places, outside = x[there], (self.status[there] == Status.EXTRAPOLATING).tolist()
+        tops = np.minimum(middle, bottom)
+        areas = [
+            QRectF(at - width / 2, top, width, bottom - top) for at, top in zip(places.tolist(), tops.tolist(), strict=True)
+        ]
+        colour = QColor(self.colour)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for hatched, alpha in ((False, 0.75), (True, 0.25)):
+            colour.setAlphaF(alpha)
+            painter.setBrush(colour)
+            painter.drawRects([area for area, out in zip(areas, outside, strict=True) if out == hatched])
+        for area, out in zip(areas, outside, strict=True):
+            if out:
+                hatch(painter, area, QColor(self.colour), 5)
+        if width < 3:
+            return
+        cap, lines = min(width * 0.25, 4.0), []
+        for at, least, most in zip(places.tolist(), low.tolist(), high.tolist(), strict=True):
+            lines += [
+                QLineF(at, least, at, most),
+                QLineF(at - cap, least, at + cap, least),
+                QLineF(at - cap, most, at + cap, most),
+            ]
+        painter.setPen(QPen(QColor(self.theme.text), 1))
+        painter.drawLines(lines)
+
+
+def follow_range(item: StripItem, _box: object, ranges: list[list[float]], *_: object) -> None:
+    """Let a strip fill what its view box shows; for ``sigRangeChanged``."""
+    (left, right), (low, high) = ranges
+    item.set_bounds(QRectF(left, low, right - left, high - low))
