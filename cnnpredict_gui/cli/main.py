@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from typing import NoReturn, Protocol
 
 from cnnpredict_gui import __version__
-from cnnpredict_gui.cli import batch, benchmark, collect, doctor, evaluate, models, network, predict, sweep, train
+from cnnpredict_gui.cli import batch, benchmark, collect, doctor, evaluate, measure, models, network, predict, sweep, train
 from cnnpredict_gui.cli.usage import UsageError
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
 
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "models": models,
     "evaluate": evaluate,
     "benchmark": benchmark,
+    "measure": measure,
     "train": train,
     "collect": collect,
     "doctor": doctor,

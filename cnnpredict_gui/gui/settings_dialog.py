@@ -26,7 +26,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.theme import GRID
-from cnnpredict_gui.infra.paths import bundled_models_dir
+from cnnpredict_gui.infra.paths import bundled_models_dir, user_models_dir
 from cnnpredict_gui.infra.settings import CHOICES, Settings
 
 _TEXTS: dict[str, dict[Any, str]] = {
@@ -103,7 +103,7 @@ class SettingsDialog(QDialog):
         self.add_button.clicked.connect(self._choose_folder)
         self.remove_button.clicked.connect(self._remove_folder)
         self.folders.itemSelectionChanged.connect(self._update_buttons)
-        note = QLabel(f"Always searched: {bundled_models_dir()}")
+        note = QLabel(f"Always searched: {bundled_models_dir()} and {user_models_dir()}")
         note.setProperty("role", "muted")
         note.setWordWrap(True)
         row = header_row(self.add_button, self.remove_button)

@@ -56,14 +56,19 @@ def bundled_models_dir() -> Path:
     return program_dir() / "models"
 
 
+def user_models_dir() -> Path:
+    """Folder of the models that were made on this computer (may not exist yet)."""
+    return data_dir() / "models"
+
+
 def resources_dir() -> Path:
     """Folder of icons, presets and other data files that come with the program."""
     return program_dir() / "resources"
 
 
 def model_folders(extra: Iterable[str | os.PathLike[str]] = ()) -> list[Path]:
-    """Folders searched for models: the bundled one, those in ``MODELS_DIR``, then ``extra``; each one once."""
+    """Folders searched for models: the bundled one, the user's own, those in ``MODELS_DIR``, then ``extra``; each one once."""
     listed = [part for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part.strip()]
-    folders = [bundled_models_dir(), *(Path(part).expanduser() for part in (*listed, *extra))]
+    folders = [bundled_models_dir(), *(Path(part).expanduser() for part in (user_models_dir(), *listed, *extra))]
     unique = {folder.absolute(): None for folder in folders}
     return list(unique)

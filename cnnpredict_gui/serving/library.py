@@ -16,7 +16,7 @@ from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.errors import CardError, ModelError, ModelFileError, UnknownNameError
 from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import FAMILIES, Target, nearest
-from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders
+from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders, user_models_dir
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
 from cnnpredict_gui.serving.engine import OnnxModel, give_memory_back
@@ -101,6 +101,8 @@ class ModelLibrary:
         slots: dict[Path, _Slot] = {}
         problems: list[str] = []
         for folder in self._folders:
+            if folder == user_models_dir() and not folder.exists():
+                continue  # made with the first model
             try:
                 found = find_models(folder)
             except OSError as error:

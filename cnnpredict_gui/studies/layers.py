@@ -112,6 +112,15 @@ def totals(layers: Iterable[NetworkLayer]) -> NetworkTotals:
     )
 
 
+def distinct_layers(layers: Iterable[NetworkLayer]) -> dict[ConvConfig, int]:
+    """Each different convolution with how often it occurs in one pass, in the order of execution."""
+    counts: dict[ConvConfig, int] = {}
+    for layer in layers:
+        if layer.config is not None:
+            counts[layer.config] = counts.get(layer.config, 0) + layer.count
+    return counts
+
+
 def with_batch_size(layers: Sequence[NetworkLayer], batch_size: int) -> list[NetworkLayer]:
     """The same layers for another batch size; exact, since no other extent depends on it.
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cnnpredict_gui.bench.child import Message, run_in_child
+from cnnpredict_gui.bench.conditions import cpu_name
 from cnnpredict_gui.core.config import INTEGER_FIELDS, ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
 from cnnpredict_gui.core.table import ConfigTable
@@ -213,13 +214,3 @@ def _circumstances(request: CollectRequest, summary: CollectSummary) -> dict[str
         "repeatability": f"two best rounds agree within {summary.repeatability_median:.1f} % (median), "
         f"{summary.repeatability_90th:.1f} % (90th percentile); {summary.kept} of {summary.measured} layers kept",
     }
-
-
-def cpu_name() -> str:
-    """Name of this machine's processor as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine() or "CPU"

@@ -85,13 +85,14 @@ def test_one_variable_moves_every_folder_of_the_user(own_home: Path) -> None:
     assert all(folder.parent == own_home for folder in found)
 
 
-def test_models_folders_are_the_bundled_one_those_of_the_environment_and_more(
+def test_models_folders_are_the_bundled_one_the_users_those_of_the_environment_and_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert paths.model_folders() == [paths.bundled_models_dir()]
+    always = [paths.bundled_models_dir(), tmp_path / "home" / "data" / "models"]
+    assert paths.model_folders() == always
     monkeypatch.setenv("MODELS_DIR", os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b")]))
     found = paths.model_folders([tmp_path / "c", tmp_path / "a"])
-    assert found == [paths.bundled_models_dir(), tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    assert found == [*always, tmp_path / "a", tmp_path / "b", tmp_path / "c"]
 
 
 def test_a_frozen_program_finds_its_folders_beside_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ModelFileError, UnknownNameError
 from cnnpredict_gui.core.names import LAYOUT
 from cnnpredict_gui.core.table import ConfigTable
+from cnnpredict_gui.infra.paths import user_models_dir
 from cnnpredict_gui.serving.library import ModelEntry, ModelLibrary
 from tests.artefacts import FEATURES, linear_model, write_model, write_training_folder
 
@@ -354,3 +355,12 @@ def test_predictors_of_two_versions_answer_side_by_side(tmp_path: Path) -> None:
     library = loaded(tmp_path)
     answers = predict_many(list(library.predictors.values()), ConfigTable.from_configs([LAYER]))
     assert set(answers) == {XGB, f"{XGB}@1.0.0"}
+
+
+def test_models_made_on_this_computer_are_found_without_a_problem_before_there_are_any(models_folder: Path) -> None:
+    library = ModelLibrary([models_folder, user_models_dir()])
+    library.scan()
+    assert library.problems == []
+    write_training_folder(user_models_dir(), "gpul40s", ["xgb"], folder="prediction-training-mine")
+    (entry,) = [entry for entry in library.scan() if entry.name == "xgb_prediction-training-mine"]
+    assert entry.origin == "user"
