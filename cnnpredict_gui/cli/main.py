@@ -15,7 +15,20 @@ from difflib import get_close_matches
 from typing import NoReturn, Protocol
 
 from cnnpredict_gui import __version__
-from cnnpredict_gui.cli import batch, benchmark, collect, doctor, evaluate, measure, models, network, predict, sweep, train
+from cnnpredict_gui.cli import (
+    batch,
+    benchmark,
+    collect,
+    doctor,
+    evaluate,
+    health,
+    measure,
+    models,
+    network,
+    predict,
+    sweep,
+    train,
+)
 from cnnpredict_gui.cli.usage import UsageError
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
 
@@ -44,6 +57,7 @@ COMMANDS: dict[str, Command] = {
     "train": train,
     "collect": collect,
     "doctor": doctor,
+    "health": health,
 }
 
 

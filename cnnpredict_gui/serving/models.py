@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,13 @@ import numpy.typing as npt
 from cnnpredict_gui.core.card import Device, ModelCard
 from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.table import ConfigTable, Floats
-from cnnpredict_gui.serving.engine import OnnxModel
+
+
+class Engine(Protocol):
+    """Weights: the application serves :class:`~cnnpredict_gui.serving.engine.OnnxModel`; benchmarks try others."""
+
+    def run(self, matrix: npt.NDArray[np.float32], /) -> Floats:
+        """Answers of shape (n,), float64, for features of shape (n, F)."""
 
 
 @dataclass
@@ -32,7 +39,7 @@ def _one_of_each(device: Device) -> Device:
 class TrainedModel:
     """Weights and card of one family: gives log times."""
 
-    def __init__(self, card: ModelCard, engine: OnnxModel) -> None:
+    def __init__(self, card: ModelCard, engine: Engine) -> None:
         self.card = card
         self.engine = engine
         self._device = _one_of_each(card.device)

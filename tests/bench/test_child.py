@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
 from cnnpredict_gui.bench.child import Message, run_in_child
-from cnnpredict_gui.bench.predictor_latency import measure_latency, sample_layers
-from cnnpredict_gui.core.errors import CancelledByUserError, ConfigError, ModelFileError, WorkerError
-from tests.artefacts import make_card
+from cnnpredict_gui.core.errors import CancelledByUserError, ModelFileError, WorkerError
 
 
 def add(request: Message, send: Callable[[Message], None]) -> Message:
@@ -61,26 +58,3 @@ def test_cancel_and_timeout_end_the_process() -> None:
     with pytest.raises(WorkerError, match="longer than 0 s"):
         run_in_child(f"{__name__}:sleep_long", {}, timeout=0.2)
     assert monotonic() - begin < 100
-
-
-@pytest.mark.parametrize(("iterations", "rows"), [(0, 1), (1, 0), (1, 10**9)])
-def test_latency_refuses_absurd_sizes(tmp_path: Path, iterations: int, rows: int) -> None:
-    with pytest.raises(ConfigError, match="outside 1 to"):
-        measure_latency("any", [tmp_path], iterations, rows)
-
-
-def test_latency_of_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WorkerError, match="no predictor 'any'"):
-        measure_latency("any", [tmp_path])
-
-
-def test_sample_layers_lie_in_the_ranges_of_the_card() -> None:
-    card = make_card("xgb", "prediction-training-gpul40s", "gpul40s")
-    table = sample_layers(card, 500)
-    assert len(table) == 500
-    assert set(table.columns["batch_size"].tolist()) == {1}
-    assert set(table.columns["kernel_height"].tolist()) <= {1, 3, 7}
-    assert table.columns["input_channels"].min() >= 1
-    assert table.columns["input_channels"].max() <= 2048
-    assert len(set(table.columns["input_channels"].tolist())) > 100
-    assert (sample_layers(card, 500).columns["input_height"] == table.columns["input_height"]).all()

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cnnpredict_gui.bench.history import BenchmarkHistory
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
 from tests.cli.conftest import Run
@@ -97,6 +98,26 @@ def test_benchmark_in_a_child_process(run: Run) -> None:
     assert answer["throughput_per_s"] == pytest.approx(3e3 / answer["mean_ms"])
     assert answer["load_ms"] > 0
     assert answer["rss_mb"] > 10
+    names = "model_name rows iterations mean_ms p50_ms p95_ms p99_ms min_ms max_ms std_ms throughput_per_s load_ms rss_mb"
+    assert list(answer) == names.split(), "scripts rely on this shape"
+
+
+def test_benchmark_is_kept_when_asked(run: Run) -> None:
+    name = "lasso_prediction-training-cpu"
+    shown = run("benchmark", name, "--iterations", 5, "--warm-up", 0, "--keep")
+    assert shown.code == 0
+    assert "5 calls of 1 rows" in shown.out
+    assert "ONNX Runtime" in shown.out
+    (kept,) = BenchmarkHistory().runs()
+    assert (kept.rows, kept.iterations, kept.warm_up, kept.predictors, kept.failed) == (1, 5, 0, 1, 0)
+    assert BenchmarkHistory().load(kept.number).outcomes[0].name == name
+
+
+def test_native_benchmark_of_a_file_that_could_run_code(run: Run) -> None:
+    result = run("benchmark", "rf_prediction-training-cpu", "--engine", "native")
+    assert result.code == 1
+    assert "best_rf_model.joblib could run code when it is read" in result.err
+    assert "time it with ONNX Runtime" in result.err
 
 
 @pytest.mark.parametrize(
