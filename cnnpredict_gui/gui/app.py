@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtGui import QFileOpenEvent, QIcon
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui import __version__
@@ -43,6 +43,8 @@ class Application(QObject):
         self.preferences = Preferences(kept, arguments.models_dir, arguments.safe_mode, self)
         self.memory, self._trouble = self._last_session()
         self._news = ""
+        #: Files to open once the views are there.
+        self._waiting: list[str] | None = [str(arguments.open)] if arguments.open else []
         mode = arguments.theme or self.preferences.current.theme
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
@@ -160,13 +162,16 @@ class Application(QObject):
     def _open_file(self) -> None:
         if self._news:
             self.context.say(self._news)
-        if self.arguments.open:
-            self.window.open_file(str(self.arguments.open))
+        waiting, self._waiting = self._waiting or [], None
+        for path in waiting:
+            self.window.open_file(path)
 
     def called(self, path: str) -> None:
-        """A second start handed over."""
+        """A second start handed over, or the system sent a file."""
         self.window.bring_to_front()
-        if path:
+        if path and self._waiting is not None:
+            self._waiting.append(path)
+        elif path:
             self.window.open_file(path)
 
     def dispose(self) -> None:
@@ -184,6 +189,18 @@ class Application(QObject):
         self.keeper.finish()
 
 
+class Program(QApplication):
+    """Qt's application; macOS tells it by an event, not on the command line, which file was double-clicked."""
+
+    file_opened = Signal(str)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.file_opened.emit(event.file())
+            return True
+        return super().event(event)
+
+
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -196,7 +213,7 @@ def _make_qt(arguments: Arguments) -> QApplication:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     app = QApplication.instance()
     if not isinstance(app, QApplication):
-        app = QApplication(sys.argv[:1])
+        app = Program(sys.argv[:1])
     app.setApplicationName(TITLE)
     app.setApplicationDisplayName(TITLE)
     app.setDesktopFileName(TITLE)
@@ -227,6 +244,8 @@ def run(argv: list[str]) -> int:
     instance.listen()
     application = Application(app, arguments)
     instance.called.connect(application.called)
+    if isinstance(app, Program):
+        app.file_opened.connect(application.called)
     problems = Problems(application.window.report, application)
     problems.install()
     application.start()

@@ -6,6 +6,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnpredict_gui import __version__
+
 SCALES = (100, 125, 150, 175, 200)
 
 
@@ -43,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--models-dir", metavar="FOLDER", action="append", type=Path, default=[], help="a further folder with models"
     )
-    made.add_argument("--open", metavar="FILE", type=Path, help="file to open: .cnnpredict, .onnx, .csv or .parquet")
+    made.add_argument("file", metavar="FILE", nargs="?", type=Path, help="file to open: .cnnpredict, .onnx, .csv or .parquet")
+    made.add_argument("--open", metavar="FILE", type=Path, help="the same")
+    made.add_argument("--version", action="version", version=f"cnnpredict-gui {__version__}")
     made.add_argument("--theme", choices=("system", "light", "dark"), help="colours, for this run")
     made.add_argument(
         "--safe-mode", action="store_true", help="start with standard settings and bundled models only; nothing is remembered"
@@ -65,9 +69,10 @@ def parser() -> argparse.ArgumentParser:
 def parse(argv: list[str]) -> Arguments:
     """Arguments of a command line without the program's name; exits with a usage text when it is wrong."""
     found = parser().parse_args(argv)
+    opened: Path | None = found.open or found.file
     return Arguments(
         tuple(path.absolute() for path in found.models_dir),
-        found.open.absolute() if found.open else None,
+        opened.absolute() if opened else None,
         found.theme,
         found.safe_mode,
         found.screenshot.absolute() if found.screenshot else None,

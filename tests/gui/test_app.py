@@ -196,6 +196,39 @@ def test_files_can_be_dropped(qtbot: QtBot, started: Application, tmp_path: Path
     qtbot.waitUntil(lambda: opened == [str(tmp_path / "net.onnx")])
 
 
+def test_a_file_on_the_command_line_or_from_the_system(tmp_path: Path) -> None:
+    assert parse([]).open is None
+    assert parse([str(tmp_path / "a.onnx")]).open == tmp_path / "a.onnx" == parse(["--open", str(tmp_path / "a.onnx")]).open
+
+
+def test_files_the_system_sends_wait_for_the_views(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("cnnpredict_gui.gui.main_window.MainWindow.open_file", lambda window, path: opened.append(path))
+    application = Application(qapp, Arguments(models_dir=(models_folder,), open=tmp_path / "given.onnx"))
+    application.called(str(tmp_path / "early.onnx"))
+    assert opened == []
+    with qtbot.waitSignal(application.startup.finished, timeout=30_000):
+        application.start()
+    application.called(str(tmp_path / "late.onnx"))
+    assert [Path(path).name for path in opened] == ["given.onnx", "early.onnx", "late.onnx"]
+    application.dispose()
+
+
+def test_the_system_sends_files_by_an_event(tmp_path: Path) -> None:
+    program = (
+        "from PySide6.QtCore import QUrl\nfrom PySide6.QtGui import QFileOpenEvent\n"
+        "from cnnpredict_gui.gui.app import Program\napp = Program(['test'])\napp.file_opened.connect(print)\n"
+        f"app.sendEvent(app, QFileOpenEvent(QUrl.fromLocalFile({str(tmp_path / 'net.onnx')!r})))"
+    )
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == str(tmp_path / "net.onnx")
+
+
 def test_a_second_start_hands_over(qtbot: QtBot, tmp_path: Path) -> None:
     name = f"cnnpredict-test-{os.getpid()}"
     first, second = SingleInstance(name), SingleInstance(name)
