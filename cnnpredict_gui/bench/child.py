@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from queue import Empty, SimpleQueue
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -19,8 +23,12 @@ from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, Wo
 
 Message = dict[str, Any]
 Work = Callable[[Message, Callable[[Message], None]], Message]
-#: How often a parent looks whether it was cancelled, in seconds.
-_TICK = 0.1
+Inbox = SimpleQueue[bytes | None]
+#: How often a parent looks whether it was cancelled, and how long a killed process may take to be gone, in seconds.
+_TICK, _GRACE = 0.1, 5.0
+_MEMORY = "use fewer rows or models at a time, or close other programs"
+#: What Windows calls an access violation, a stack overflow and memory that ran out.
+_WINDOWS_CODES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow", 0xC0000017: "no memory"}
 
 
 def run_in_child(
@@ -32,6 +40,8 @@ def run_in_child(
 ) -> Message:
     """Run ``work`` in a fresh process and wait for its result.
 
+    The process is gone when this returns, whatever it was doing; and it ends by itself if this process dies.
+
     Args:
         work: ``package.module:function``.
         request: What the function gets.
@@ -40,25 +50,45 @@ def run_in_child(
         timeout: Most seconds the work may take.
 
     Raises:
-        WorkerError: it failed, died or took too long.
+        WorkerError: it failed, died (the message says of what) or took too long.
         CancelledByUserError: ``cancelled`` said so.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, work, json.dumps(request)), daemon=True, name=work)
-    process.start()
-    theirs.close()
+    inbox: Inbox = SimpleQueue()
+    reader = Thread(target=_receive, args=(ours, inbox), name="answers of a child process", daemon=True)
     try:
-        return _listen(process, ours, on_message, cancelled, timeout)
+        process.start()
+    except OSError as error:
+        ours.close()
+        raise WorkerError(
+            f"no child process can be started: {error.strerror or error}", "close other programs and try again"
+        ) from error
+    finally:
+        theirs.close()
+    reader.start()
+    try:
+        return _listen(process, inbox, on_message, cancelled, timeout)
     finally:
         process.kill()
-        process.join()
+        process.join(_GRACE)
+        reader.join(_GRACE)
         ours.close()
+
+
+def _receive(pipe: Connection, inbox: Inbox) -> None:
+    """Body of the thread that reads: a child that stops in the middle of a message must not stop its parent."""
+    try:
+        while True:
+            inbox.put(pipe.recv_bytes())
+    except (EOFError, OSError):
+        inbox.put(None)
 
 
 def _listen(
     process: SpawnProcess,
-    pipe: Connection,
+    inbox: Inbox,
     on_message: Callable[[Message], None] | None,
     cancelled: Callable[[], bool] | None,
     timeout: float | None,
@@ -69,38 +99,81 @@ def _listen(
             raise CancelledByUserError("cancelled")
         if timeout is not None and monotonic() - begin > timeout:
             raise WorkerError(f"the child process took longer than {timeout:.0f} s", "try fewer rows or iterations")
-        if not pipe.poll(_TICK):
-            continue
         try:
-            message: Message = json.loads(pipe.recv_bytes())
-        except EOFError:
-            process.join(5)
-            code = process.exitcode
-            raise WorkerError(
-                f"the child process ended without a result (exit code {code})", "is there enough memory?"
-            ) from None
-        if message["kind"] == "result":
-            result: Message = message["value"]
-            return result
-        if message["kind"] == "error":
-            raise WorkerError(message["message"], message["hint"])
+            received = inbox.get(timeout=_TICK)
+        except Empty:
+            continue
+        if received is None:
+            process.join(_GRACE)
+            raise WorkerError(*death_of(process.exitcode))
+        kind, content = _understood(received)
+        if kind == "result":
+            return content
+        if kind == "error":
+            raise WorkerError(str(content.get("message", "")), str(content.get("hint", "")))
         if on_message is not None:
-            on_message(message["value"])
+            on_message(content)
+
+
+def _understood(received: bytes) -> tuple[str, Message]:
+    """Kind and content of a message."""
+    try:
+        message = json.loads(received)
+        kind, content = message["kind"], message["value"]
+        if kind in ("result", "error", "progress") and isinstance(content, dict):
+            return kind, content
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise WorkerError("the child process said something that cannot be understood", "please report it with the log")
+
+
+def death_of(exit_code: int | None) -> tuple[str, str]:
+    """What a process that ended without a result died of, and what to do about it.
+
+    Args:
+        exit_code: As :mod:`multiprocessing` gives it: negative is the number of a signal; None if it could not be ended.
+    """
+    if exit_code is None:
+        return "the child process does not answer and cannot be ended", "restart the computer if it goes on"
+    if exit_code >= 0:
+        name = _WINDOWS_CODES.get(exit_code, f"exit code {exit_code}")
+        return f"the child process ended without a result ({name})", _MEMORY
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    if name == "SIGKILL":
+        return f"the child process was killed ({name}), most likely because memory ran out", _MEMORY
+    if name == "SIGXCPU":
+        return f"the child process used up its time ({name})", "try fewer rows or iterations"
+    if name in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"):
+        return f"the child process crashed ({name})", f"the file may be damaged, or memory ran out: {_MEMORY}"
+    return f"the child process was ended from outside ({name})", "run it again"
 
 
 def _serve(pipe: Connection, work: str, request: str) -> None:
     """Body of the child process."""
 
-    def send(kind: str, **content: Any) -> None:
-        pipe.send_bytes(json.dumps({"kind": kind, **content}).encode())
+    def send(kind: str, value: Message) -> None:
+        pipe.send_bytes(json.dumps({"kind": kind, "value": value}).encode())
 
+    Thread(target=_end_with_parent, name="end with the parent", daemon=True).start()
     try:
         module, _, name = work.partition(":")
         function: Work = getattr(import_module(module), name)
-        send("result", value=function(json.loads(request), lambda message: send("progress", value=message)))
-    except KeyboardInterrupt:
+        send("result", function(json.loads(request), lambda message: send("progress", message)))
+    except (KeyboardInterrupt, BrokenPipeError):
         return
     except CnnPredictError as error:
-        send("error", message=error.message, hint=error.hint)
+        send("error", {"message": error.message, "hint": error.hint})
+    except MemoryError:
+        send("error", {"message": "memory ran out in the child process", "hint": _MEMORY})
     except BaseException as error:
-        send("error", message=f"{type(error).__name__}: {error}", hint="please report it")
+        send("error", {"message": f"{type(error).__name__}: {error}", "hint": "please report it"})
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -157,11 +157,11 @@ def _read_at_most(path: Path) -> bytes:
 
 def open_library(options: argparse.Namespace) -> ModelLibrary:
     """The models of the bundled folder, ``MODELS_DIR`` and ``--models-dir``, not loaded yet."""
-    from cnnpredict_gui.infra.paths import model_folders
+    from cnnpredict_gui.infra.paths import model_folders, without_tilde
     from cnnpredict_gui.serving.library import ModelLibrary
 
     for folder in options.models_dir:
-        if not Path(folder).expanduser().is_dir():
+        if not without_tilde(folder).is_dir():
             raise UsageError(f"{folder} is not a folder", "give --models-dir a folder that holds training folders")
     return ModelLibrary(model_folders(options.models_dir))
 

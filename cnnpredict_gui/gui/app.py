@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
-from PySide6.QtGui import QFileOpenEvent, QIcon
+from PySide6.QtGui import QFileOpenEvent, QFontMetrics, QIcon
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui import __version__
@@ -25,7 +25,7 @@ from cnnpredict_gui.gui.startup import Startup, make_qt_classes, pumped_import
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
 from cnnpredict_gui.infra.logs import set_up_logging
 from cnnpredict_gui.infra.paths import resources_dir
-from cnnpredict_gui.infra.settings import read_settings
+from cnnpredict_gui.infra.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.workbench import Workbench
@@ -36,11 +36,10 @@ logger = logging.getLogger(__name__)
 class Application(QObject):
     """Owns the window and everything in it."""
 
-    def __init__(self, app: QApplication, arguments: Arguments) -> None:
+    def __init__(self, app: QApplication, arguments: Arguments, settings: tuple[Settings, str] | None = None) -> None:
         super().__init__(app)
         self.arguments = arguments
-        kept = not (arguments.safe_mode or arguments.offscreen)
-        self.preferences = Preferences(kept, arguments.models_dir, arguments.safe_mode, self)
+        self.preferences = Preferences(_kept(arguments), arguments.models_dir, arguments.safe_mode, self, settings)
         self.memory, self._trouble = self._last_session()
         self._news = ""
         #: Files to open once the views are there.
@@ -205,8 +204,19 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _make_qt(arguments: Arguments) -> QApplication:
-    scale = arguments.scale or _wanted_scale(arguments)
+def _kept(arguments: Arguments) -> bool:
+    """Whether this run reads and writes settings and sessions."""
+    return not (arguments.safe_mode or arguments.offscreen)
+
+
+def _has_display() -> bool:
+    """Whether a window can be shown; Qt itself would end the process with a signal."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in known)
+
+
+def _make_qt(arguments: Arguments, settings: Settings) -> QApplication:
+    scale = arguments.scale or settings.scale
     if scale:
         os.environ["QT_SCALE_FACTOR"] = str(scale / 100)
     if arguments.offscreen and not os.environ.get("QT_QPA_PLATFORM"):
@@ -217,15 +227,14 @@ def _make_qt(arguments: Arguments) -> QApplication:
     app.setApplicationName(TITLE)
     app.setApplicationDisplayName(TITLE)
     app.setDesktopFileName(TITLE)
+    if not QFontMetrics(app.font()).inFont("a"):
+        text = "no font is installed, texts may stay empty: install one, e.g. the package fonts-dejavu-core"
+        logger.warning("%s", text)
+        print(f"{TITLE}: {text}", file=sys.stderr)
     icon = resources_dir() / "icons" / "cnnpredict.svg"
     if icon.is_file():
         app.setWindowIcon(QIcon(str(icon)))
     return app
-
-
-def _wanted_scale(arguments: Arguments) -> int:
-    """Size of everything in percent that the user has set; 0 follows the system."""
-    return 0 if arguments.safe_mode or arguments.offscreen else read_settings()[0].scale
 
 
 def run(argv: list[str]) -> int:
@@ -233,7 +242,11 @@ def run(argv: list[str]) -> int:
     arguments = parse(argv)
     set_up_logging()
     logger.info("cnnpredict %s starts", __version__)
-    app = _make_qt(arguments)
+    if not arguments.offscreen and not _has_display():
+        print(f"{TITLE}: there is no display to open a window on (use the command line: cnnpredict --help)", file=sys.stderr)
+        return 1
+    settings = read_settings() if _kept(arguments) else (Settings(), "")
+    app = _make_qt(arguments, settings[0])
     if arguments.offscreen:
         from cnnpredict_gui.gui.offscreen import run_offscreen
 
@@ -242,7 +255,7 @@ def run(argv: list[str]) -> int:
     if instance.hand_over(arguments.open):
         return 0
     instance.listen()
-    application = Application(app, arguments)
+    application = Application(app, arguments, settings)
     instance.called.connect(application.called)
     if isinstance(app, Program):
         app.file_opened.connect(application.called)

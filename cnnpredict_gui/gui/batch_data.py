@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from cnnpredict_gui.core.errors import DataFileError, OutputError
 from cnnpredict_gui.core.names import Target
-from cnnpredict_gui.infra.files import atomic_write
+from cnnpredict_gui.infra.files import atomic_write, output_error
 from cnnpredict_gui.infra.paths import cache_dir
 
 if TYPE_CHECKING:
@@ -108,15 +109,19 @@ def run(
         cancelled: Asked ten times a second; true kills the child process.
 
     Raises:
+        OutputError: there is no place for the results.
         WorkerError: the child process could not read the file, write the results, or died.
         CancelledByUserError: ``cancelled`` said so; nothing is left behind.
     """
     from cnnpredict_gui.bench.child import run_in_child
 
     place = cache_dir() / "batch"
-    place.mkdir(parents=True, exist_ok=True)
-    _remove_old(place)
-    folder = Path(tempfile.mkdtemp(dir=place))
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        _remove_old(place)
+        folder = Path(tempfile.mkdtemp(dir=place))
+    except OSError as error:
+        raise output_error(place, error) from error
     out = folder / "results.parquet"
     request = {
         "path": str(path),
@@ -148,9 +153,10 @@ class Results:
 
 def _remove_old(place: Path) -> None:
     """Remove what a run of the program that ended badly has left behind."""
-    for folder in place.iterdir():
-        if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in list(place.iterdir()):
+        with suppress(FileNotFoundError):  # another window may tidy up too
+            if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve_run(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -21,17 +21,23 @@ class Preferences(QObject):
         kept: False for runs that neither read nor write settings (safe mode, pictures).
         folders: Model folders of the command line; never written to the settings.
         safe: Whether only the bundled models are used.
+        found: What :func:`read_settings` gave, if it was called already; a damaged file is told of only once.
     """
 
     #: Settings after a change
     changed = Signal(object)
 
     def __init__(
-        self, kept: bool = True, folders: Sequence[Path] = (), safe: bool = False, parent: QObject | None = None
+        self,
+        kept: bool = True,
+        folders: Sequence[Path] = (),
+        safe: bool = False,
+        parent: QObject | None = None,
+        found: tuple[Settings, str] | None = None,
     ) -> None:
         super().__init__(parent)
         self._kept, self._folders, self._safe = kept, tuple(folders), safe
-        self.current, self.problem = read_settings() if kept else (Settings(), "")
+        self.current, self.problem = (found or read_settings()) if kept else (Settings(), "")
 
     @property
     def kept(self) -> bool:

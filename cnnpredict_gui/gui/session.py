@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
 import cnnpredict_gui
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OutputError
-from cnnpredict_gui.infra.json_store import MAX_BYTES, read_json, set_aside, write_json
+from cnnpredict_gui.infra.files import atomic_text, remove_leftovers
+from cnnpredict_gui.infra.json_store import Content, Step, read_any, read_json, set_aside, up_to_date, write_json
 from cnnpredict_gui.infra.paths import data_dir
 
 if TYPE_CHECKING:
@@ -20,37 +23,41 @@ if TYPE_CHECKING:
     from cnnpredict_gui.gui.main_window import MainWindow
     from cnnpredict_gui.gui.workers import Cancelled, Progress
 
-FORMAT = 1
+FORMAT = 2
+KIND = "cnnpredict session"
 SUFFIX = ".cnnpredict"
-AUTOSAVE_MS = 30_000
+AUTOSAVE_MS = 10_000
 AUTOSAVE_NAME = f"last-session{SUFFIX}"
 #: Is there while the program runs: one that is there at the start tells of a crash.
 MARKER_NAME = "running"
+_CLOCK_STEP_S = 2.0
 logger = logging.getLogger(__name__)
 
 
-def read_session(path: Path) -> dict[str, Any]:
+def _with_kind(content: Content) -> Content:
+    """Format 2 says what it is, so that another program's file is told apart."""
+    return content | {"kind": KIND}
+
+
+#: What leads from format 1 to :data:`FORMAT`; append only.
+STEPS: tuple[Step, ...] = (_with_kind,)
+
+
+def read_session(path: Path) -> Content:
     """Content of a session file that a user opens.
 
     Raises:
         DataFileError: the file is missing, damaged or of another format; it stays as it is.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DataFileError(f"{path.name} is far too large for a session", "choose another file")
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_any(path)
     except OSError as error:
         raise DataFileError(f"{path} cannot be read: {error.strerror or error}", "choose another file") from error
-    except (ValueError, RecursionError) as error:
-        raise DataFileError(f"{path.name} is damaged: {error}", "choose another file or an older copy of it") from error
-    if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
-        raise DataFileError(f"{path.name} is no session", "choose a file that was saved by Save session")
-    if data.get("format") != FORMAT:
-        raise DataFileError(
-            f"{path.name} is a session of format {data.get('format')}, this version reads {FORMAT}",
-            "open it with the version that saved it",
-        )
-    return data
+    if isinstance(data, dict) and isinstance(data.get("state"), dict):
+        data = up_to_date(path.name, data, FORMAT, STEPS)
+        if data.get("kind") == KIND:
+            return data
+    raise DataFileError(f"{path.name} is no session", "choose a file that was saved by Save session")
 
 
 def autosave_file() -> Path:
@@ -58,12 +65,12 @@ def autosave_file() -> Path:
     return data_dir() / AUTOSAVE_NAME
 
 
-def last_session() -> tuple[dict[str, Any], str]:
+def last_session() -> tuple[Content, str]:
     """The session kept by itself, and a problem to tell the user. Never raises; a damaged file is set aside."""
-    return read_json(autosave_file(), FORMAT)
+    return read_json(autosave_file(), FORMAT, STEPS)
 
 
-def saved_at(data: dict[str, Any]) -> str:
+def saved_at(data: Content) -> str:
     """When a session was saved, in the time of this computer."""
     try:
         return datetime.fromisoformat(data["saved"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
@@ -72,7 +79,7 @@ def saved_at(data: dict[str, Any]) -> str:
 
 
 class SessionKeeper(QObject):
-    """Saves and opens sessions of a window; keeps the current one every 30 s and when the window closes."""
+    """Saves and opens sessions of a window; keeps the current one every 10 s and when the window closes."""
 
     def __init__(self, window: MainWindow, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +88,7 @@ class SessionKeeper(QObject):
         #: The file that Save writes to; None until the session has one.
         self.path: Path | None = None
         self._kept = ""
+        self._warned = False
         self._timer = QTimer(self)
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self.autosave)
@@ -89,22 +97,36 @@ class SessionKeeper(QObject):
     def start(self, context: AppContext) -> bool:
         """Begin to keep the session; True if the run before this one ended without closing."""
         self._context = context
-        crashed = self._marker.exists()
+        crashed = self._ended_badly()
         if context.preferences.kept:
+            remove_leftovers(data_dir())
             try:
-                self._marker.parent.mkdir(parents=True, exist_ok=True)
-                self._marker.write_text("the program is running\n", encoding="utf-8")
-            except OSError as error:
+                atomic_text(self._marker, f"{os.getpid()}\n")
+            except OutputError as error:
                 logger.warning("no note of the running program: %s", error)
             self._timer.start()
         return crashed
 
-    def content(self) -> dict[str, Any]:
+    def _ended_badly(self) -> bool:
+        """Whether the program that left the marker is gone, or its number is another process's by now."""
+        import psutil
+
+        try:
+            process = int(self._marker.read_text(encoding="utf-8"))
+            began = psutil.Process(process).create_time()
+            return process == os.getpid() or began > self._marker.stat().st_mtime + _CLOCK_STEP_S
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError, psutil.Error):
+            return True
+
+    def content(self) -> Content:
         """The session as plain JSON values."""
         if self._context is None:
             return {}
         self._window.save_views()
         return {
+            "kind": KIND,
             "program": cnnpredict_gui.__version__,
             "window": self._window.save_geometry(),
             "state": self._context.state.to_json(),
@@ -126,8 +148,12 @@ class SessionKeeper(QObject):
         self._context.tasks.run("keeping the session", work).failed.connect(self._not_kept)
 
     def _not_kept(self, error: CnnPredictError) -> None:
+        """Try again at the next turn; the user is told once."""
         self._kept = ""
         logger.warning("the session was not kept: %s", error)
+        if self._context is not None and not self._warned:
+            self._warned = True
+            self._context.say(f"The session is not kept: {error}")
 
     def finish(self) -> None:
         """Keep the session now, and note that the program ended properly. Never raises."""
@@ -138,16 +164,17 @@ class SessionKeeper(QObject):
             write_json(autosave_file(), _stamped(self.content()), FORMAT)
         except OutputError as error:
             logger.warning("the session was not kept: %s", error)
-        self._marker.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._marker.unlink(missing_ok=True)
 
-    def restore(self, data: dict[str, Any]) -> None:
+    def restore(self, data: Content) -> None:
         """Take over the state of a session; one that cannot be used is set aside and reported, and nothing changes."""
         if self._context is None or not isinstance(data.get("state"), dict):
             return
         try:
             self._context.state.from_json(data["state"])
         except CnnPredictError as error:
-            kept = set_aside(autosave_file(), f"cannot be used: {error.message}")
+            kept = set_aside(autosave_file(), f"{AUTOSAVE_NAME} cannot be used: {error.message}")
             self._context.report(DataFileError("the last session could not be restored", kept))
 
     def save(self, path: Path) -> None:
@@ -182,5 +209,5 @@ class SessionKeeper(QObject):
         self._window.setWindowTitle(f"{path.stem} – cnnpredict")
 
 
-def _stamped(content: dict[str, Any]) -> dict[str, Any]:
+def _stamped(content: Content) -> Content:
     return content | {"saved": datetime.now(UTC).isoformat(timespec="seconds")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
@@ -11,6 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
+from cnnpredict_gui.infra.paths import user_name
+
 _TIMEOUT_MS = 500
 _MAX_MESSAGE = 65_536
 
@@ -18,7 +19,7 @@ _MAX_MESSAGE = 65_536
 def server_name() -> str:
     """Name of the local socket: of this user and of this user's settings folder."""
     home = os.environ.get("CNNPREDICT_HOME", "")
-    return f"cnnpredict-{hashlib.sha256(f'{getpass.getuser()}|{home}'.encode()).hexdigest()[:16]}"
+    return f"cnnpredict-{hashlib.sha256(f'{user_name()}|{home}'.encode()).hexdigest()[:16]}"
 
 
 class SingleInstance(QObject):

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QMenu, QToolBar, QToolButton
 
-from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.core.format import show_digits
 from cnnpredict_gui.gui import export
 from cnnpredict_gui.gui.context import AppContext
@@ -53,7 +53,7 @@ class Workbench(QObject):
         self._mode_at_start = context.theme.mode
         self.apply(self._settings)
         if context.preferences.problem:
-            context.say(context.preferences.problem)
+            context.report(DataFileError("not all settings could be read", context.preferences.problem))
         if context.preferences.kept and not context.preferences.current.welcomed:
             self._welcome()
 

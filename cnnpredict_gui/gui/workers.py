@@ -26,6 +26,8 @@ def as_error(error: BaseException) -> CnnPredictError:
     """The error itself when it is one of ours, else one that carries the traceback for the details box."""
     if isinstance(error, CnnPredictError):
         return error
+    if isinstance(error, MemoryError):
+        return WorkerError("memory ran out", "use fewer rows or models at a time, or close other programs")
     made = WorkerError(f"unexpected {type(error).__name__}: {error}", "see the log; please report it with the details")
     made.__cause__ = error
     made.add_note("".join(traceback.format_exception(error)))

@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 import traceback
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -40,7 +41,7 @@ def write_crash_report(error: BaseException, where: str = "") -> Path | None:
     except OutputError as failure:
         logger.warning("no crash report: %s", failure)
         return None
-    _remove_old()
+    _remove_old(path)
     return path
 
 
@@ -79,6 +80,8 @@ def _end_of_log() -> str:
         return f"(the log cannot be read: {error})"
 
 
-def _remove_old() -> None:
-    for path in crash_reports()[KEPT:]:
-        path.unlink(missing_ok=True)
+def _remove_old(fresh: Path) -> None:
+    """Remove all but the latest; after a clock that went back, the fresh one need not be the latest by name."""
+    for path in [path for path in crash_reports() if path != fresh][KEPT - 1 :]:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

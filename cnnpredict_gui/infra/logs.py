@@ -23,6 +23,18 @@ class OneLineFormatter(logging.Formatter):
         return " | ".join(line.rstrip() for line in super().format(record).splitlines() if line.strip())
 
 
+class _LogFile(RotatingFileHandler):
+    """Says once that the log cannot be written, e.g. on a full disk, instead of a traceback per event; goes on trying."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
+        """Called for an event that could not be written."""
+        if not self._told and sys.stderr is not None:
+            self._told = True
+            print(f"cnnpredict: the log cannot be written: {sys.exc_info()[1]}", file=sys.stderr)  # noqa: T201
+
+
 def log_file() -> Path:
     """Path of the current log file (older ones have ``.1`` and so on appended)."""
     return log_dir() / LOG_NAME
@@ -52,7 +64,7 @@ def _add_file_handler(root: logging.Logger) -> Path | None:
     file = log_file()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
+        handler = _LogFile(file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8", errors="backslashreplace")
     except OSError:
         return None
     handler.setFormatter(OneLineFormatter("%(asctime)s %(levelname)s %(name)s %(threadName)s %(message)s"))

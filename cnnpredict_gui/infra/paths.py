@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -18,7 +22,40 @@ MODELS_VARIABLE = "MODELS_DIR"
 
 def _user_folder(kind: str, standard: str) -> Path:
     home = os.environ.get(HOME_VARIABLE)
-    return Path(home) / kind if home else Path(standard)
+    if home:
+        return Path(home) / kind
+    # A user without a home leaves "~" as it is, and a folder of that name would appear wherever the program was started.
+    return Path(standard) if Path(standard).is_absolute() else _homeless() / kind
+
+
+@cache
+def _homeless() -> Path:
+    """A folder for a user without a home: kept until the system tidies up, and nobody else's."""
+    folder = Path(tempfile.gettempdir(), f"{APP_NAME}-{user_name()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+        if stat.S_ISDIR(facts.st_mode) and (os.name == "nt" or facts.st_uid == os.getuid()):
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix=f"{APP_NAME}-"))
+
+
+def user_name() -> str:
+    """Name of the user, or the number where the system has no name for it (as in many containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return str(os.getuid()) if os.name != "nt" else "user"
+
+
+def without_tilde(path: str | os.PathLike[str]) -> Path:
+    """The path with a leading ``~`` resolved, if the user has a home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def data_dir() -> Path:
@@ -69,6 +106,6 @@ def resources_dir() -> Path:
 def model_folders(extra: Iterable[str | os.PathLike[str]] = ()) -> list[Path]:
     """Folders searched for models: the bundled one, the user's own, those in ``MODELS_DIR``, then ``extra``; each one once."""
     listed = [part for part in os.environ.get(MODELS_VARIABLE, "").split(os.pathsep) if part.strip()]
-    folders = [bundled_models_dir(), *(Path(part).expanduser() for part in (user_models_dir(), *listed, *extra))]
+    folders = [bundled_models_dir(), *(without_tilde(part) for part in (user_models_dir(), *listed, *extra))]
     unique = {folder.absolute(): None for folder in folders}
     return list(unique)

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from cnnpredict_gui.infra.json_store import read_json, write_json
+from cnnpredict_gui.infra.json_store import Step, read_json, write_json
 from cnnpredict_gui.infra.paths import config_dir
 
-FORMAT = 1
+#: Number of the format, and what leads to it from format 1; append only.
+FORMAT, STEPS = 1, tuple[Step, ...]()
 FILE_NAME = "settings.json"
 #: Allowed values of the settings that have few.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -49,7 +50,7 @@ def settings_file() -> Path:
 
 def read_settings(path: Path | None = None) -> tuple[Settings, str]:
     """The settings, and a problem to tell the user (empty if there is none). Never raises."""
-    data, problem = read_json(path or settings_file(), FORMAT)
+    data, problem = read_json(path or settings_file(), FORMAT, STEPS)
     values, wrong = {}, []
     for field in fields(Settings):
         if field.name in data:

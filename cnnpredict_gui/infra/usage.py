@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnpredict_gui.infra.json_store import read_json, write_json
+from cnnpredict_gui.infra.json_store import Step, read_json, write_json
 from cnnpredict_gui.infra.paths import data_dir
 
-FORMAT = 1
+#: Number of the format, and what leads to it from format 1; append only.
+FORMAT, STEPS = 1, tuple[Step, ...]()
 FILE_NAME = "usage.json"
 #: What is counted.
 KINDS = ("models", "layers", "networks")
@@ -28,7 +29,7 @@ class UsageCounts:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or data_dir() / FILE_NAME
-        data, self.problem = read_json(self._path, FORMAT)
+        data, self.problem = read_json(self._path, FORMAT, STEPS)
         self.counts: dict[str, Counter[str]] = {kind: Counter(_counts(data.get(kind))) for kind in KINDS}
         since = data.get("since")
         self.since = since if isinstance(since, str) else _today()

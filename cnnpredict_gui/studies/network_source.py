@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnpredict_gui.core.errors import ConfigError, DataFileError, OpenShapeError, UnknownNameError
 from cnnpredict_gui.core.names import nearest
+from cnnpredict_gui.infra.paths import without_tilde
 from cnnpredict_gui.studies.layers import NetworkLayer, check_batch_size, with_batch_size, with_dtype
 from cnnpredict_gui.studies.own_presets import OwnPresets, read_preset_file
 from cnnpredict_gui.studies.presets import list_presets
@@ -54,7 +55,7 @@ def open_network(source: str, wanted: Wanted | None = None) -> OpenedNetwork:
         UnknownNameError: there is no such preset.
     """
     wanted = wanted or Wanted()
-    path = Path(source).expanduser()
+    path = without_tilde(source)
     if path.suffix.lower() in FILE_KINDS or path.is_file():
         return _open_file(path, wanted)
     presets = list_presets()

@@ -22,12 +22,13 @@ from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError, OutputError, UnknownNameError
 from cnnpredict_gui.core.names import nearest
 from cnnpredict_gui.infra.files import atomic_text
+from cnnpredict_gui.infra.json_store import NewerFormatError, Step, read_any, set_aside, up_to_date
 from cnnpredict_gui.infra.paths import data_dir
 from cnnpredict_gui.studies.layers import KINDS, NetworkLayer, conv_layer
 
-OWN_PRESET_FORMAT = 1
-#: Largest file read, in bytes, and most layers in one preset.
-MAX_FILE_BYTES = 16_000_000
+#: Number of the format, and what leads to it from format 1; append only.
+OWN_PRESET_FORMAT, STEPS = 1, tuple[Step, ...]()
+#: Most layers in one preset.
 MAX_LAYERS = 20_000
 MAX_NAME_LENGTH = 80
 
@@ -76,17 +77,22 @@ class OwnPresets:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder if folder is not None else data_dir() / "presets"
-        #: Files that could not be read and were set aside, as messages; filled by :meth:`list`.
+        #: Files that could not be used, and where they are now, as messages; filled by :meth:`list`.
         self.set_aside: list[str] = []
 
     def list(self) -> list[OwnPreset]:
-        """All presets, sorted by name. A damaged file is renamed to ``*.corrupt`` and noted in :attr:`set_aside`."""
+        """All presets, sorted by name.
+
+        A damaged file is renamed to ``<name>.damaged-<time>.json``; one of a newer version, or that cannot be read just now,
+        stays. All are noted in :attr:`set_aside`.
+        """
         found = []
-        for path in sorted(self.folder.glob("*.json")):
+        for path in self._files():
             try:
                 found.append(read_preset_file(path))
             except DataFileError as error:
-                self._set_aside(path, error)
+                stays = isinstance(error, NewerFormatError) or isinstance(error.__cause__, OSError)
+                self.set_aside.append(str(error) if stays else set_aside(path, error.message))
         return sorted(found, key=lambda one: one.name.lower())
 
     def get(self, name: str) -> OwnPreset:
@@ -167,8 +173,11 @@ class OwnPresets:
             name = preset.name[: MAX_NAME_LENGTH - len(tail)] + tail
         return self.save(name, preset.layers, preset.source)
 
+    def _files(self) -> Sequence[Path]:
+        return sorted(path for path in self.folder.glob("*.json") if ".damaged-" not in path.name)
+
     def _path(self, name: str) -> Path:
-        return next((path for path in self.folder.glob("*.json") if _name_in(path) == name), self._free_path(name))
+        return next((path for path in self._files() if _name_in(path) == name), self._free_path(name))
 
     def _free_path(self, name: str) -> Path:
         ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -178,15 +187,6 @@ class OwnPresets:
             number += 1
             path = self.folder / f"preset-{stem}-{number}.json"
         return path
-
-    def _set_aside(self, path: Path, error: DataFileError) -> None:
-        aside = path.with_suffix(".json.corrupt")
-        try:
-            path.replace(aside)
-        except OSError:
-            aside = path
-        self.set_aside.append(f"{error.message}; kept as {aside.name}")
-        log.warning("own preset set aside: %s", self.set_aside[-1])
 
 
 def write_preset_file(preset: OwnPreset, path: str | os.PathLike[str]) -> None:
@@ -206,23 +206,15 @@ def read_preset_file(path: str | os.PathLike[str]) -> OwnPreset:
     Raises:
         DataFileError: the file is missing, too large, damaged, of a newer format or no preset at all.
     """
-    text = _read_text(Path(path))
+    name = Path(path).name
     try:
-        stored = _File.model_validate_json(text)
-    except (ValidationError, ConfigError) as error:
-        raise DataFileError(f"{Path(path).name} is not a preset of this program: {_first(error)}", "export it again") from None
-    return OwnPreset(stored.name, tuple(_restored(layer) for layer in stored.layers), stored.source)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise DataFileError(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes", "choose a preset file")
-        return path.read_text(encoding="utf-8")
+        content = up_to_date(name, read_any(Path(path)), OWN_PRESET_FORMAT, STEPS)
+        stored = _File.model_validate(content)
     except OSError as error:
         raise DataFileError(f"cannot read {path}: {error.strerror}", "check that the file exists") from error
-    except UnicodeDecodeError:
-        raise DataFileError(f"{path.name} is not a text file", "choose a preset file") from None
+    except (ValidationError, ConfigError) as error:
+        raise DataFileError(f"{name} is not a preset of this program: {_first(error)}", "export it again") from None
+    return OwnPreset(stored.name, tuple(_restored(layer) for layer in stored.layers), stored.source)
 
 
 def _stored(layer: NetworkLayer) -> dict[str, Any]:

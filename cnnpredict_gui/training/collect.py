@@ -6,12 +6,14 @@ A layer is kept if the two best rounds agree; its time is the least of the round
 
 from __future__ import annotations
 
+import errno
 import json
 import platform
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from cnnpredict_gui.bench.conditions import cpu_name
 from cnnpredict_gui.core.config import INTEGER_FIELDS, ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
 from cnnpredict_gui.core.table import ConfigTable
-from cnnpredict_gui.infra.files import atomic_write
+from cnnpredict_gui.infra.files import atomic_text, atomic_write, output_error
 from cnnpredict_gui.training.datasets import COLLECTED, read_table
 from cnnpredict_gui.training.plan import layer_plan
 
@@ -71,7 +73,8 @@ def collect(
 
     Raises:
         ConfigError: a number of the request is out of range.
-        DataFileError: the plan cannot be read, or the journal belongs to another plan.
+        DataFileError: the plan cannot be read, or the journal is damaged or belongs to another plan.
+        OutputError: the journal or the result cannot be written; what was measured before is in the journal.
         WorkerError: the measuring process failed; what it measured is in the journal.
         CancelledByUserError: ``cancelled`` said so; what was measured is in the journal.
     """
@@ -80,15 +83,13 @@ def collect(
             raise ConfigError(f"{name} is {getattr(request, name)}, less than {low}", "give a larger number", name)
     plan = layer_plan(request.layers, request.seed) if request.plan is None else _plan_of(request.plan)
     journal = request.out.with_name(request.out.name + ".journal.jsonl")
-    request.out.parent.mkdir(parents=True, exist_ok=True)
     done = _read_journal(journal, _header(request, plan))
     tasks = [task for task in _order(len(plan), request) if task not in done]
     total = len(plan) * request.rounds
-    with journal.open("a", encoding="utf-8") as file:
+    with _opened(journal) as file:
 
         def record(message: Message) -> None:
-            file.write(json.dumps(message) + "\n")
-            file.flush()
+            _append(file, journal, message)
             done[message["round"], message["layer"]] = message
             if progress:
                 progress(len(done), total)
@@ -100,6 +101,22 @@ def collect(
     summary = _write(request, plan, done)
     journal.unlink()
     return summary
+
+
+def _opened(journal: Path) -> RawIOBase:
+    try:
+        return journal.open("ab", buffering=0)
+    except OSError as error:
+        raise output_error(journal, error) from error
+
+
+def _append(file: RawIOBase, journal: Path, message: Message) -> None:
+    line = (json.dumps(message) + "\n").encode()
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise output_error(journal, error) from error
 
 
 def measure_in_this_process(request: Message, send: Callable[[Message], None]) -> Message:
@@ -148,16 +165,20 @@ def _header(request: CollectRequest, plan: list[tuple[ConvConfig, str]]) -> Mess
 def _read_journal(journal: Path, header: Message) -> dict[tuple[int, int], Message]:
     """What an earlier run measured; a new journal is begun with the header. A last line cut short is left out."""
     if not journal.exists():
-        journal.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        atomic_text(journal, json.dumps(header) + "\n")
         return {}
-    lines = journal.read_text(encoding="utf-8").split("\n")
-    if json.loads(lines[0]) != header:
+    try:
+        lines = journal.read_text(encoding="utf-8", errors="replace").split("\n")
+        begun = json.loads(lines[0])
+        rows = [json.loads(line) for line in lines[1:-1]]
+        found = {(int(row["round"]), int(row["layer"])): row for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataFileError(f"{journal} is damaged: {error}", "remove it to begin anew") from None
+    if begun != header:
         raise DataFileError(f"{journal} belongs to other layers", "remove it to begin anew, or name another output")
-    whole = lines[1:-1]
     if lines[-1]:
-        journal.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
-    rows = [json.loads(line) for line in whole]
-    return {(row["round"], row["layer"]): row for row in rows}
+        atomic_text(journal, "\n".join(lines[:-1]) + "\n")
+    return found
 
 
 def _write(request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: dict[tuple[int, int], Message]) -> CollectSummary:

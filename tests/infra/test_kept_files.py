@@ -22,7 +22,10 @@ def test_json_reads_back_and_a_missing_file_is_no_problem(tmp_path: Path) -> Non
     assert read_json(path, 1) == ({"format": 1, "text": "ü→×"}, "")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"format": 2}', '{"no": "format"}', "[" * 100_000, "\x00\xff"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1]", '{"format": 0}', '{"format": true}', '{"format": "1"}', '{"no": "format"}', "[" * 100_000, "\x00\xff"],
+)
 def test_a_damaged_file_is_set_aside_with_its_content(tmp_path: Path, text: str) -> None:
     path = tmp_path / "file.json"
     path.write_text(text, encoding="latin-1")

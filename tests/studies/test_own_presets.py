@@ -9,8 +9,9 @@ import pytest
 
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError, OutputError, UnknownNameError
+from cnnpredict_gui.infra.json_store import MAX_BYTES
 from cnnpredict_gui.studies.layers import conv_layer, other_layer
-from cnnpredict_gui.studies.own_presets import MAX_FILE_BYTES, OwnPresets, read_preset_file
+from cnnpredict_gui.studies.own_presets import OwnPresets, read_preset_file
 from cnnpredict_gui.studies.presets import preset
 
 
@@ -93,12 +94,22 @@ def test_export_and_import(own: OwnPresets, tmp_path: Path) -> None:
 def test_damaged_files_are_set_aside_and_the_rest_stays(own: OwnPresets) -> None:
     own.save("good", [conv_layer("a", _layer())])
     (own.folder / "bad.json").write_text("{", encoding="utf-8")
-    (own.folder / "other.json").write_text('{"format": 2, "kind": "cnnpredict preset"}', encoding="utf-8")
+    (own.folder / "other.json").write_text('{"format": 1, "kind": "something else"}', encoding="utf-8")
     assert [one.name for one in own.list()] == ["good"]
     assert len(own.set_aside) == 2
-    assert {path.name for path in own.folder.glob("*.corrupt")} == {"bad.json.corrupt", "other.json.corrupt"}
+    kept = sorted(path.name for path in own.folder.glob("*.damaged-*"))
+    assert [name.partition(".")[0] for name in kept] == ["bad", "other"] and kept[0] in own.set_aside[0]
     assert [one.name for one in own.list()] == ["good"]
     assert len(own.set_aside) == 2
+
+
+def test_a_preset_of_a_newer_version_stays_and_is_told(own: OwnPresets) -> None:
+    own.save("good", [conv_layer("a", _layer())])
+    text = '{"format": 2, "kind": "cnnpredict preset", "name": "later"}'
+    (own.folder / "later.json").write_text(text, encoding="utf-8")
+    assert [one.name for one in own.list()] == ["good"]
+    assert "later.json is of format 2" in own.set_aside[0]
+    assert (own.folder / "later.json").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(
@@ -124,8 +135,8 @@ def test_unreadable_files(tmp_path: Path) -> None:
     binary, large = tmp_path / "binary.json", tmp_path / "large.json"
     binary.write_bytes(b"\xff\xfe\x00\x80")
     with large.open("wb") as file:
-        file.truncate(MAX_FILE_BYTES + 1)
-    for path, message in ((binary, "not a text"), (large, "larger"), (tmp_path / "absent.json", "cannot read")):
+        file.truncate(MAX_BYTES + 1)
+    for path, message in ((binary, "is damaged"), (large, "far too large"), (tmp_path / "absent.json", "cannot read")):
         with pytest.raises(DataFileError, match=message):
             read_preset_file(path)
 
