@@ -42,7 +42,8 @@ class GpuMeter:
             count = self._nvml.nvmlDeviceGetCount()
             self._gpus = [self._open(number) for number in range(count)]
         except self._nvml.NVMLError as error:
-            self.problem = f"{NOT_FOUND}: {error}"
+            missing = "Shared Library Not Found" in str(error)
+            self.problem = f"{NOT_FOUND}: {'its driver is not installed' if missing else error}"
         if not self._gpus and not self.problem:
             self.problem = NOT_FOUND
 

@@ -9,6 +9,7 @@ from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import Actions
 from cnnpredict_gui.gui.models import ModelHub
 from cnnpredict_gui.gui.preferences import Preferences
+from cnnpredict_gui.gui.resource_monitor import ResourceMonitor
 from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.theme import ThemeManager
 from cnnpredict_gui.gui.workers import LatestWins, TaskRunner
@@ -34,6 +35,7 @@ class AppContext:
     report: Callable[[CnnPredictError], None] = field(default=_ignore)
     say: Callable[[str], None] = field(default=lambda text: None)
     preferences: Preferences = field(default_factory=Preferences)
+    monitor: ResourceMonitor = field(default_factory=ResourceMonitor)
     #: Bring a view to the front by its name.
     show_view: Callable[[str], None] = field(default=lambda name: None)
     #: Show a page of the help by its name (empty: that of the view in front).
@@ -44,5 +46,6 @@ class AppContext:
         self.models.shutdown()
         self.tasks.shutdown()
         self.predictions.shutdown()
+        self.monitor.shutdown()
         # Python may free the commands before their stack, which then would delete them again.
         self.state.undo_stack.clear()

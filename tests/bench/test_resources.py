@@ -90,7 +90,8 @@ def test_gpus_are_asked_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     ("nvml", "text"),
     [
         (None, "No NVIDIA GPU found: the package nvidia-ml-py is not installed"),
-        (FakeNvml(problem="NVML Shared Library Not Found"), "No NVIDIA GPU found: NVML Shared Library Not Found"),
+        (FakeNvml(problem="NVML Shared Library Not Found"), "No NVIDIA GPU found: its driver is not installed"),
+        (FakeNvml(problem="Insufficient Permissions"), "No NVIDIA GPU found: Insufficient Permissions"),
         (FakeNvml(count=0), "No NVIDIA GPU found"),
     ],
 )

@@ -29,6 +29,7 @@ from pytestqt.qtbot import QtBot
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import save
+from cnnpredict_gui.gui.strip_chart import StripChart
 from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT
 
@@ -42,6 +43,7 @@ CONTROLS = (
     QPlainTextEdit,
     QTextEdit,
     ChartView,
+    StripChart,
 )
 #: Room a view has in a window of 1024 x 700 beside the docks and below the tabs.
 MAXIMUM = QSize(740, 600)
@@ -101,7 +103,7 @@ class WidgetContract:
     def exportables(self, widget: QWidget) -> list[Any]:
         """Charts and tables of the widget that have something to show."""
         children = [widget, *widget.findChildren(QWidget)]
-        charts = [child for child in children if isinstance(child, ChartView) and not child.is_empty]
+        charts = [child for child in children if isinstance(child, ChartView | StripChart) and not child.is_empty]
         return charts + [child for child in children if isinstance(child, TableView) and child.rows_model.rows]
 
     def test_every_control_has_an_accessible_name(self, qtbot: QtBot, context: AppContext) -> None:
