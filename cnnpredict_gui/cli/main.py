@@ -18,6 +18,7 @@ from cnnpredict_gui import __version__
 from cnnpredict_gui.cli import (
     batch,
     benchmark,
+    calibrate,
     collect,
     doctor,
     evaluate,
@@ -54,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate,
     "benchmark": benchmark,
     "measure": measure,
+    "calibrate": calibrate,
     "train": train,
     "collect": collect,
     "doctor": doctor,
