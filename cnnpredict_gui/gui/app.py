@@ -116,10 +116,11 @@ class Application(QObject):
     def _import_charts(self) -> None:
         pumped_import("pyqtgraph", "cnnpredict_gui.gui.compare")
 
-    def _make_parameter_panel(self) -> None:
+    def _make_parameter_panel(self) -> Iterator[None]:
         from cnnpredict_gui.gui.parameter_panel import ParameterPanel
 
-        self.panel = ParameterPanel(self.context)
+        self.panel = ParameterPanel(self.context, whole=False)
+        yield from self.panel.pieces()
         self.window.parameter_dock.setWidget(self.panel)
 
     def _make_predictor_tree(self) -> None:
@@ -156,7 +157,9 @@ class Application(QObject):
         yield
         asked = self.arguments.view if self.arguments.screenshot else self._remembered.get("view", "")
         known = self.window.places()
-        self.window.show_view(asked if asked in known else known[0])
+        place = asked if asked in known else known[0]
+        yield from self.window.making_view(place.partition(".")[0])
+        self.window.show_view(place)
 
     def _open_file(self) -> None:
         if self._news:

@@ -14,6 +14,7 @@ import pyqtgraph as pg
 import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
 
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.theme import Theme
 
 
 class NumberAxis(pg.AxisItem):  # type: ignore[misc]
@@ -54,3 +55,11 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
             text = sig3(10.0**value)
             texts.append(text.rstrip("0").rstrip(".") if "." in text else text)
         return texts
+
+
+def colour_axis(axis: pg.AxisItem, theme: Theme) -> None:
+    """Give an axis, its numbers and its label the colours of ``theme``."""
+    axis.setPen(pg.mkPen(theme.border))
+    axis.setTextPen(pg.mkPen(theme.text))
+    if axis.labelText:
+        axis.setLabel(axis.labelText, color=theme.muted)

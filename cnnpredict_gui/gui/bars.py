@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QLineF, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QHelpEvent, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
-from cnnpredict_gui.gui.axes import NumberAxis
+from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import interval, sig3
@@ -193,8 +193,7 @@ class Lane:
         """Take over the colours of ``theme``."""
         self.item.theme = theme
         for axis in (self.left, self.bottom):
-            axis.setPen(pg.mkPen(theme.border))
-            axis.setTextPen(pg.mkPen(theme.text))
+            colour_axis(axis, theme)
         self.item.update()
 
     def scale(self, room_px: float) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtCore import QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
-from cnnpredict_gui.gui.axes import NumberAxis
+from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.legend import Legend
@@ -160,11 +160,7 @@ class ChartView(QWidget):
 
     def _colour_plot(self, plot: pg.PlotItem, theme: Theme) -> None:
         for side in ("bottom", "left"):
-            axis = plot.getAxis(side)
-            axis.setPen(pg.mkPen(theme.border))
-            axis.setTextPen(pg.mkPen(theme.text))
-            if axis.labelText:
-                axis.setLabel(axis.labelText, color=theme.muted)
+            colour_axis(plot.getAxis(side), theme)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if not self.is_empty:

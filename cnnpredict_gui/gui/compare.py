@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from cnnpredict_gui.gui.gauge import Gauge
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.pinned_chart import PinnedChart
 from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 
 if TYPE_CHECKING:
@@ -34,57 +36,35 @@ _LOADING_MS = 300
 class CompareView(View):
     """The main view: bars, dial, algorithms, agreement, table and pinned layers."""
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, whole: bool = True) -> None:
         super().__init__(context)
         self.state = context.state
         self.result: CompareResult | None = None
         self._stale = True
-        self.times = TimesChart(context)
-        self.gauge = Gauge(context)
-        self.algorithms = AlgorithmChart(context)
-        self.table = PredictionTable(context)
         self.baseline = QComboBox()
         self.verdict = QLabel()
-        self._build()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.refresh)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.timeout.connect(self._show_rest)
-        self._connect()
-        self.refresh()
+        self._later = Turns(self)
+        self._build()
+        if whole:
+            for _ in self.pieces():
+                pass
 
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.side = QTabWidget()
-        self.side.setDocumentMode(True)
-        self.side.setAccessibleName("Details")
-        self.side.addTab(self.algorithms, "Algorithms")
-        self.side.addTab(_holder(), "Agreement")
-        right = QSplitter(Qt.Orientation.Vertical)
-        right.addWidget(self.gauge)
-        right.addWidget(self.side)
-        right.setSizes([190, 260])
-        self.top = QSplitter(Qt.Orientation.Horizontal)
-        self.top.addWidget(self.times)
-        self.top.addWidget(right)
-        self.top.setStretchFactor(0, 3)
-        self.top.setStretchFactor(1, 2)
-        self.bottom = QTabWidget()
-        self.bottom.setDocumentMode(True)
-        self.bottom.setAccessibleName("Tables")
-        self.bottom.addTab(self._table_page(), "Table")
-        self.bottom.addTab(_holder(), "Pinned layers")
-        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.side = _tabs("Details")
+        self.right = _splitter(Qt.Orientation.Vertical)
+        self.top = _splitter(Qt.Orientation.Horizontal)
+        self.bottom = _tabs("Tables")
+        self.split = _splitter(Qt.Orientation.Vertical)
         self.split.addWidget(self.top)
         self.split.addWidget(self.bottom)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
         self.split.setSizes([430, 270])
-        for splitter in (right, self.top, self.split):
-            splitter.setChildrenCollapsible(False)
         self.verdict.setWordWrap(True)
         self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QVBoxLayout(self)
@@ -92,6 +72,33 @@ class CompareView(View):
         layout.setSpacing(GRID // 2)
         layout.addWidget(self.split, 1)
         layout.addWidget(self.verdict)
+
+    def pieces(self) -> Iterator[None]:
+        self.times = TimesChart(self.context)
+        yield
+        self.top.addWidget(self.times)
+        self.top.addWidget(self.right)
+        self.top.setStretchFactor(0, 3)
+        self.top.setStretchFactor(1, 2)
+        yield
+        self.gauge = Gauge(self.context)
+        self.algorithms = AlgorithmChart(self.context)
+        yield
+        self.right.addWidget(self.gauge)
+        self.right.addWidget(self.side)
+        self.right.setSizes([190, 260])
+        self.side.addTab(self.algorithms, "Algorithms")
+        self.side.addTab(_holder(), "Agreement")
+        self.top.setSizes([560, 360])
+        yield
+        self.table = PredictionTable(self.context)
+        page = self._table_page()
+        yield
+        self.bottom.addTab(page, "Table")
+        self.bottom.addTab(_holder(), "Pinned layers")
+        yield
+        self._connect()
+        self.refresh()
 
     def _table_page(self) -> QWidget:
         page = QWidget()
@@ -129,8 +136,7 @@ class CompareView(View):
             button.clicked.connect(slot)
             row.addWidget(button)
         row.addStretch(1)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.setChildrenCollapsible(False)
+        split = _splitter(Qt.Orientation.Horizontal)
         split.addWidget(self.pin_table)
         split.addWidget(chart)
         split.setSizes([300, 560])
@@ -191,7 +197,7 @@ class CompareView(View):
 
     def busy(self) -> bool:
         """Whether predictions are on their way."""
-        return self._soon.isActive() or self._rest.isActive() or self.context.predictions.busy(CHANNEL)
+        return self._soon.isActive() or self._later.waiting or self.context.predictions.busy(CHANNEL)
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""
@@ -216,19 +222,17 @@ class CompareView(View):
         self.context.predictions.submit(CHANNEL, lambda _cancelled: compute(request), self.show_result, self.context.report)
 
     def show_result(self, result: CompareResult) -> None:
-        """Bring everything on screen up to date."""
+        """Bring everything on screen up to date: the times at once, the rest in turns of the event loop of their own."""
         self.result = result
         self.times.show_result(result)
         self.gauge.show_row(result.row(result.focus), result.config)
         self._show_verdict(result)
-        self._rest.start()
+        self._later.start(self._show_table, self._show_tabs)
 
-    def _show_rest(self) -> None:
-        """The second half, in a turn of the event loop of its own."""
+    def _show_table(self) -> None:
         if self.result is not None:
             self.table.show_result(self.result)
             self._show_baselines(self.result)
-            self._show_tabs()
 
     def _show_tabs(self) -> None:
         """Draw the charts in the tabs that are open; the others are drawn when they are opened."""
@@ -296,6 +300,19 @@ def _order(predictor: Predictor) -> tuple[int, str, str, int, str]:
     target = predictor.target
     family = list(FAMILIES).index(predictor.family)
     return list(TIME_KINDS).index(target.time_kind), target.title, target.name, family, predictor.name
+
+
+def _tabs(name: str) -> QTabWidget:
+    tabs = QTabWidget()
+    tabs.setDocumentMode(True)
+    tabs.setAccessibleName(name)
+    return tabs
+
+
+def _splitter(orientation: Qt.Orientation) -> QSplitter:
+    splitter = QSplitter(orientation)
+    splitter.setChildrenCollapsible(False)
+    return splitter
 
 
 def _holder() -> QWidget:

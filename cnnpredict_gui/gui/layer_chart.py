@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
@@ -14,6 +13,7 @@ from PySide6.QtWidgets import QToolTip
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.axes import colour_axis
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
 from cnnpredict_gui.gui.context import AppContext
@@ -23,12 +23,11 @@ from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, percent, sig3
 from cnnpredict_gui.gui.network_data import NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
-from cnnpredict_gui.gui.strip_item import StripItem, follow_range
+from cnnpredict_gui.gui.strip_item import Strip
 from cnnpredict_gui.gui.switch import LogSwitch, Switch
 from cnnpredict_gui.gui.theme import Theme
 
 _STRIP_PX = 96
-_LEFT_AXIS_PX = 48
 
 
 class LayerChart(ChartView):
@@ -39,7 +38,7 @@ class LayerChart(ChartView):
 
     def __init__(self, context: AppContext, chosen: Callable[[int], None], picked: Callable[[int], None]) -> None:
         self.answer: NetworkAnswer | None = None
-        self.items: list[StripItem] = []
+        self.strips: list[Strip] = []
         self.convolutions: list[int] = []
         self.layer = -1
         super().__init__(
@@ -50,7 +49,12 @@ class LayerChart(ChartView):
         self.same = Switch("same scale", "Same scale", "One scale for all predictors of a time kind", self._switched)
         for tool in (self.same, self.log):
             self.add_tool(tool)
-        self.graphics.ci.layout.setSpacing(10)
+        self.numbers = ValueAxis("bottom")
+        self.numbers.setLabel("layer of the network")
+        colour_axis(self.numbers, context.theme.current)
+        self.graphics.ci.layout.setVerticalSpacing(6)
+        self.graphics.ci.layout.setHorizontalSpacing(0)
+        self.graphics.ci.layout.setColumnStretchFactor(1, 1)
         self.graphics.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.graphics.installEventFilter(self)
         self.graphics.viewport().setMouseTracking(True)
@@ -82,16 +86,18 @@ class LayerChart(ChartView):
         self._arrange(len(results))
         there = np.array(self.convolutions)
         counts = np.array([layer.count for layer in answer.prediction.layers])[there]
-        for item, result in zip(self.items, results, strict=True):
+        for strip, result in zip(self.strips, results, strict=True):
+            item = strip.item
             item.time, item.low, item.high = (v[there] * counts for v in (result.time_ms, result.low_ms, result.high_ms))
             item.status = result.status[there]
-            item.colour, item.theme = self._theme.family(result.family), self._theme
+            item.colour = self._theme.family(result.family)
             item.log = self.log.isChecked()
             kind = KIND_TEXTS[result.target.time_kind]
             item.title = f"{predictor_title(result.target, result.family)} · {kind} (ms)"
         self._scale([result.target.time_kind for result in results])
-        hatched = any((item.status == Status.EXTRAPOLATING).any() for item in self.items)
-        crossed = any(np.isnan(item.time).any() for item in self.items)
+        items = [strip.item for strip in self.strips]
+        hatched = any((item.status == Status.EXTRAPOLATING).any() for item in items)
+        crossed = any(np.isnan(item.time).any() for item in items)
         entries = [("extrapolated", self._theme.muted, "hatch")] if hatched else []
         self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
         self.legend.setVisible(bool(self.legend.entries))
@@ -100,67 +106,53 @@ class LayerChart(ChartView):
 
     def _arrange(self, count: int) -> None:
         """As many strips as there are predictors, the layers' numbers below the last."""
-        if len(self.items) != count:
-            self.graphics.clear()
-            self.plots.clear()
-            self.items.clear()
-            for row in range(count):
-                axes = {side: ValueAxis(side) for side in ("bottom", "left")}
-                plot = self.add_plot(row, 0, mouse=False, axes=dict(axes))
-                axes["left"].setWidth(_LEFT_AXIS_PX)
-                if row < count - 1:
-                    axes["bottom"].hide()
-                    axes["bottom"].setHeight(0)
-                item = StripItem()
-                plot.addItem(item, ignoreBounds=True)
-                plot.getViewBox().sigRangeChanged.connect(partial(follow_range, item))
-                self.items.append(item)
-            self.plots[-1].setLabel("bottom", "layer of the network", color=self._theme.muted)
+        if len(self.strips) != count:
+            if self.strips:
+                self.graphics.removeItem(self.numbers)
+            while len(self.strips) > count:
+                self.strips.pop().take(self.graphics)
+            while len(self.strips) < count:
+                self.strips.append(Strip(self._theme))
+                self.strips[-1].put(self.graphics, len(self.strips) - 1)
+            self.graphics.addItem(self.numbers, count, 1)
+            self.numbers.linkToView(self.strips[0].box)
             self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
-        marks = [(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)]
-        self.plots[-1].getAxis("bottom").set_marks(marks)
+        self.numbers.set_marks([(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)])
 
     def _scale(self, kinds: list[str]) -> None:
-        tops = [float(np.nanmax(item.high)) for item in self.items]
-        bottoms = [float(np.nanmin(item.low)) for item in self.items]
-        for number, (item, plot) in enumerate(zip(self.items, self.plots, strict=True)):
+        tops = [float(np.nanmax(strip.item.high)) for strip in self.strips]
+        bottoms = [float(np.nanmin(strip.item.low)) for strip in self.strips]
+        for number, strip in enumerate(self.strips):
             alike = [i for i, kind in enumerate(kinds) if kind == kinds[number]] if self.same.isChecked() else [number]
-            top, low = max(tops[i] for i in alike), min(bottoms[i] for i in alike)
-            plot.getAxis("left").setLogMode(item.log)
-            if item.log:
-                span = (math.log10(low) - 0.1, math.log10(top))
-                span = (span[0], span[1] + 0.3 * (span[1] - span[0]))
-            else:
-                span = (0.0, top * 1.28)
-            box = plot.getViewBox()
-            box.setRange(xRange=(0, len(self.convolutions)), yRange=span, padding=0, disableAutoRange=True)
-            item.update()
+            strip.scale(len(self.convolutions), min(bottoms[i] for i in alike), max(tops[i] for i in alike))
 
     def reset_zoom(self) -> None:
         self._redraw()
 
     def recolour(self, theme: Theme) -> None:
         if self.answer is not None:
+            for strip in self.strips:
+                strip.recolour(theme)
+            colour_axis(self.numbers, theme)
             self._redraw()
 
     def show_layer(self, layer: int) -> None:
         """Mark a layer (index into all layers; -1 for none)."""
         self.layer = layer
         number = self.convolutions.index(layer) if layer in self.convolutions else -1
-        for item in self.items:
-            item.cursor = number
-            item.update()
+        for strip in self.strips:
+            strip.item.cursor = number
+            strip.item.update()
 
     # -- mouse and keys -----------------------------------------------------------------------------------------------
 
     def bar_at(self, position: QPointF) -> tuple[int, int] | None:
         """Strip and convolution under a place of the drawing (viewport pixels)."""
         scene = self.graphics.mapToScene(position.toPoint())
-        for strip, plot in enumerate(self.plots):
-            box = plot.getViewBox()
-            if box.sceneBoundingRect().contains(scene):
-                number = math.floor(box.mapSceneToView(scene).x())
-                return (strip, number) if 0 <= number < len(self.convolutions) else None
+        for place, strip in enumerate(self.strips):
+            if strip.box.sceneBoundingRect().contains(scene):
+                number = math.floor(strip.box.mapSceneToView(scene).x())
+                return (place, number) if 0 <= number < len(self.convolutions) else None
         return None
 
     def describe(self, strip: int, number: int) -> str:

@@ -6,7 +6,7 @@ The window is shown empty; :meth:`MainWindow.fill` adds the content piece by pie
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class MainWindow(QMainWindow):
         #: What opens files that belong to no view: suffix to a function of the path that says whether it worked.
         self.openers: dict[str, Callable[[str], bool]] = {}
         self._specs: tuple[ViewSpec, ...] = ()
+        self._making: dict[str, Iterator[None]] = {}
         self._menus: dict[str, QMenu] = {}
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
@@ -163,21 +164,31 @@ class MainWindow(QMainWindow):
 
     def make_view(self, name: str) -> View:
         """The view of this name, made now if it was not yet shown."""
-        if name in self.views:
-            return self.views[name]
+        for _ in self.making_view(name):
+            pass
+        return self.views[name]
+
+    def making_view(self, name: str) -> Iterator[None]:
+        """Make a view a piece at a time; whoever asks in between finishes it."""
+        if name not in self.views:
+            yield from self._making.setdefault(name, self._pieces_of(name))
+
+    def _pieces_of(self, name: str) -> Iterator[None]:
         if self.context is None:
             raise RuntimeError("the window has no services yet")
         index, spec = next((i, spec) for i, spec in enumerate(self._specs) if spec.name == name)
         view = spec.make(self.context)
         view.setObjectName(f"view-{name}")
-        view.restore(self.context.state.views.get(name, {}))
+        yield
         holder = self.tabs.widget(index)
         layout = holder.layout() if holder else None
         if layout is not None:
             layout.addWidget(view)
+        yield from view.pieces()
+        view.restore(self.context.state.views.get(name, {}))
         self.views[name] = view
+        del self._making[name]
         self.view_made.emit(name)
-        return view
 
     def _on_tab(self, index: int) -> None:
         if self.context is None or not 0 <= index < len(self._specs):

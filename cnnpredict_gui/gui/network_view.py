@@ -26,6 +26,7 @@ from cnnpredict_gui.gui.network_opening import NetworkOpening
 from cnnpredict_gui.gui.network_panes import NetworkPanes
 from cnnpredict_gui.gui.network_tables import SumChart
 from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Task
 
@@ -58,10 +59,7 @@ class NetworkView(View):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(0)
-        self._rest.timeout.connect(self._show_rest)
+        self._later = Turns(self)
         self._place()
         self._connect()
         self._drop = FileDrop(self, SUFFIXES, self.open_path)
@@ -157,7 +155,7 @@ class NetworkView(View):
     def busy(self) -> bool:
         """Whether presets, a file or predictions are on their way."""
         waiting = self._requests.busy or self.context.predictions.busy(PRESETS_CHANNEL)
-        return waiting or self._soon.isActive() or self._rest.isActive() or self.opening.busy
+        return waiting or self._soon.isActive() or self._later.waiting or self.opening.busy
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""
@@ -173,29 +171,31 @@ class NetworkView(View):
         self.message.show()
 
     def show_answer(self, answer: NetworkAnswer) -> None:
-        """Bring everything on screen up to date."""
+        """Bring everything on screen up to date: the layers at once, the rest in turns of the event loop of their own."""
         self.answer = answer
         self.message.hide()
         self.chart.show_answer(answer)
-        self._rest.start()
+        self._later.start(self._show_sums, self._show_tables, self._show_texts)
 
-    def _show_rest(self) -> None:
-        """Sums, tables and texts, in a turn of the event loop of their own."""
-        answer = self.answer
-        if answer is None:
-            return
-        self.sums.show_answer(answer)
-        self.panes.show_answer(answer, self.state.focus)
-        self._show_texts(answer)
+    def _show_sums(self) -> None:
+        if self.answer is not None:
+            self.sums.show_answer(self.answer)
+
+    def _show_tables(self) -> None:
+        if self.answer is not None:
+            self.panes.show_answer(self.answer, self.state.focus)
 
     def _focus_changed(self) -> None:
         if self.answer is not None:
             self.panes.show_layers(self.answer, self.state.focus)
-            self.sums.show_answer(self.answer)
+        self._show_sums()
 
-    def _show_texts(self, answer: NetworkAnswer) -> None:
+    def _show_texts(self) -> None:
         from cnnpredict_gui.studies.network import SUM_NOTES
 
+        answer = self.answer
+        if answer is None:
+            return
         totals = answer.totals
         part = percent(100 * totals.convolution_macs / totals.macs) if totals.macs else "–"
         others = sum(one.count for one in answer.prediction.not_predicted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
@@ -58,14 +60,24 @@ class DerivedValues(QWidget):
 class ParameterPanel(QScrollArea):
     """Content of the dock "Layer"."""
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, context: AppContext, whole: bool = True) -> None:
         super().__init__()
+        self.context = context
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Layer")
+        if whole:
+            for _ in self.pieces():
+                pass
+
+    def pieces(self) -> Iterator[None]:
+        """Build the content, a few milliseconds at a time."""
+        context = self.context
         self.architecture = ArchitectureBox(context)
+        yield
         self.form = LayerForm(context)
+        yield
         self.derived = DerivedValues(context)
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -78,6 +90,7 @@ class ParameterPanel(QScrollArea):
         layout.addWidget(self.derived)
         layout.addLayout(self._buttons(context))
         layout.addStretch(1)
+        yield
         self.setWidget(content)
 
     def _buttons(self, context: AppContext) -> QHBoxLayout:

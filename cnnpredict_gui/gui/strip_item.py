@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
@@ -10,9 +12,12 @@ from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.curves import Floats
 from cnnpredict_gui.gui.symbols import hatch
 from cnnpredict_gui.gui.theme import LIGHT, Theme
+
+_AXIS_PX = 48
 
 
 class StripItem(pg.GraphicsObject):  # type: ignore[misc]
@@ -101,7 +106,42 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         painter.drawLines(lines)
 
 
-def follow_range(item: StripItem, _box: object, ranges: list[list[float]], *_: object) -> None:
-    """Let a strip fill what its view box shows; for ``sigRangeChanged``."""
-    (left, right), (low, high) = ranges
-    item.set_bounds(QRectF(left, low, right - left, high - low))
+class Strip:
+    """One strip on screen: a view box with an axis of times. Far lighter than a pyqtgraph plot item."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.item = StripItem()
+        self.box = pg.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0)
+        self.axis = NumberAxis("left")
+        self.axis.setWidth(_AXIS_PX)
+        self.axis.linkToView(self.box)
+        self.box.addItem(self.item, ignoreBounds=True)
+        self.recolour(theme)
+
+    def put(self, graphics: pg.GraphicsLayoutWidget, row: int) -> None:
+        """Stand in this row of the drawing."""
+        graphics.addItem(self.axis, row, 0)
+        graphics.addItem(self.box, row, 1)
+
+    def take(self, graphics: pg.GraphicsLayoutWidget) -> None:
+        """Leave the drawing."""
+        graphics.removeItem(self.axis)
+        graphics.removeItem(self.box)
+
+    def recolour(self, theme: Theme) -> None:
+        """Take over the colours of ``theme``."""
+        self.item.theme = theme
+        colour_axis(self.axis, theme)
+
+    def scale(self, count: int, low_ms: float, high_ms: float) -> None:
+        """Show ``count`` bars and these times, with room for the title above."""
+        log = self.item.log
+        if self.axis.logMode != log:
+            self.axis.setLogMode(log)
+        if log:
+            low, high = math.log10(low_ms) - 0.1, math.log10(high_ms)
+            high += 0.3 * (high - low)
+        else:
+            low, high = 0.0, high_ms * 1.28
+        self.box.setRange(xRange=(0, count), yRange=(low, high), padding=0, disableAutoRange=True)
+        self.item.set_bounds(QRectF(0, low, count, high - low))

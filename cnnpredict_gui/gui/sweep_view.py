@@ -26,6 +26,7 @@ from cnnpredict_gui.gui.sweep_choice import SweepChoice, fit, parameter_name
 from cnnpredict_gui.gui.sweep_data import SweepAnswer, SweepRequest, compute, in_words
 from cnnpredict_gui.gui.sweep_table import SweepTable
 from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled
 
@@ -52,10 +53,7 @@ class SweepView(View):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self.refresh)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(0)
-        self._rest.timeout.connect(self._show_rest)
+        self._later = Turns(self)
         self._build()
         self._connect()
         self._show_second()
@@ -167,7 +165,7 @@ class SweepView(View):
 
     def busy(self) -> bool:
         """Whether predictions are on their way."""
-        return self._soon.isActive() or self._rest.isActive() or self._requests.busy
+        return self._soon.isActive() or self._later.waiting or self._requests.busy
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""
@@ -196,22 +194,18 @@ class SweepView(View):
         self.message.show()
 
     def show_answer(self, answer: SweepAnswer) -> None:
-        """Bring everything on screen up to date."""
+        """Bring everything on screen up to date: the chart at once, the rest in turns of the event loop of their own."""
         self.answer = answer
         self.message.hide()
         if len(answer.result.parameters) == 1:
             name = answer.result.parameters[0]
             self.chart.show_answer(answer, parameter_name(name), self._present(name))
         self._show_heat_map()
-        self._rest.start()
+        self._later.start(self._show_table, self._show_notes)
 
-    def _show_rest(self) -> None:
-        """The table and the notes, in a turn of the event loop of their own."""
-        answer = self.answer
-        if answer is None:
-            return
-        self.table.show_answer(answer)
-        self._show_notes()
+    def _show_table(self) -> None:
+        if self.answer is not None:
+            self.table.show_answer(self.answer)
 
     def _present(self, name: str) -> int | None:
         """The varied parameter's value in the layer panel, if it has one value."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtWidgets import QWidget
@@ -19,6 +20,10 @@ class View(QWidget):
     def __init__(self, context: AppContext) -> None:
         super().__init__()
         self.context = context
+
+    def pieces(self) -> Iterator[None]:
+        """Build what is left of a view that stands in the window already, a few milliseconds at a time."""
+        yield from ()
 
     def activated(self) -> None:
         """Called whenever the view comes to the front; a view that was hidden brings itself up to date here."""

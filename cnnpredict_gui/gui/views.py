@@ -13,7 +13,8 @@ from cnnpredict_gui.gui.view import View
 class ViewSpec:
     """Where a view lives: ``place`` is ``module:Class``, imported when the tab is first shown.
 
-    ``suffixes`` are the files the view opens (drag and drop, ``--open``); ``pages`` are the tabs inside it, if it has any.
+    ``suffixes`` are the files the view opens (drag and drop, ``--open``); ``pages`` are the tabs inside it, if it has any;
+    ``in_pieces`` says that its class takes ``whole=False`` and is then finished by :meth:`View.pieces`.
     """
 
     name: str
@@ -22,6 +23,7 @@ class ViewSpec:
     tip: str
     suffixes: tuple[str, ...] = ()
     pages: tuple[ViewSpec, ...] = ()
+    in_pieces: bool = False
 
     @property
     def places(self) -> list[str]:
@@ -29,9 +31,10 @@ class ViewSpec:
         return [f"{self.name}.{page.name}" for page in self.pages] or [self.name]
 
     def make(self, context: AppContext) -> View:
-        """Import the module and build the view."""
+        """Import the module and build the view, but for its :meth:`View.pieces`."""
         module, _, name = self.place.partition(":")
-        view = getattr(import_module(module), name)(context)
+        options = {"whole": False} if self.in_pieces else {}
+        view = getattr(import_module(module), name)(context, **options)
         if not isinstance(view, View):
             raise TypeError(f"{self.place} is not a View")
         return view
@@ -43,7 +46,7 @@ PAGES: tuple[ViewSpec, ...] = (
     ViewSpec("system", "System", f"{_GUI}.system_page:SystemPage", "Processors, memory, disks, network and GPU, live"),
 )
 VIEWS: tuple[ViewSpec, ...] = (
-    ViewSpec("compare", "Compare", f"{_GUI}.compare:CompareView", "One layer, many predictors"),
+    ViewSpec("compare", "Compare", f"{_GUI}.compare:CompareView", "One layer, many predictors", in_pieces=True),
     ViewSpec("sweep", "Sweep", f"{_GUI}.sweep_view:SweepView", "One or two parameters varied, live"),
     ViewSpec("network", "Network", f"{_GUI}.network_view:NetworkView", "All layers of a network", (".onnx",)),
     ViewSpec("batch", "Batch", f"{_GUI}.batch_view:BatchView", "A file of layers", (".csv", ".parquet", ".pq", ".tsv")),

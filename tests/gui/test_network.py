@@ -87,7 +87,7 @@ def test_shows_what_the_predictors_say_of_the_network(view: NetworkView, context
     for one in wanted.results:
         assert got[one.predictor].time_ms == pytest.approx(one.total.time_ms)
         assert got[one.predictor].high_ms == pytest.approx(one.total.high_ms)
-    assert len(view.chart.items) == 5 and all(len(item.time) == 53 for item in view.chart.items)
+    assert len(view.chart.strips) == 5 and all(len(strip.item.time) == 53 for strip in view.chart.strips)
     assert len(view.panes.layers.shown_rows()) == len(layers)
     bars = {bar.key: bar for panel in view.sums.panels for bar in panel.bars}
     assert bars[CONSENSUS].time_ms == pytest.approx(got[CONSENSUS].time_ms)
@@ -135,13 +135,13 @@ def test_another_network_by_typing(qtbot: QtBot, view: NetworkView) -> None:
     qtbot.keyClicks(line, "AlexNet")
     qtbot.keyClick(line, Qt.Key.Key_Return)
     wait(qtbot, view)
-    assert view.answer is not None and view.answer.network.title == "AlexNet" and len(view.chart.items[0].time) == 5
+    assert view.answer is not None and view.answer.network.title == "AlexNet" and len(view.chart.strips[0].item.time) == 5
 
 
 def test_extrapolated_layers_are_hatched_and_refused_ones_crossed(qtbot: QtBot, view: NetworkView) -> None:
     view.choice.batch_size.setValue(4)
     wait(qtbot, view)
-    assert (view.chart.items[0].status == Status.EXTRAPOLATING).all()
+    assert (view.chart.strips[0].item.status == Status.EXTRAPOLATING).all()
     assert [entry[0] for entry in view.chart.legend.entries] == ["extrapolated"]
     view.choice.dtype.setCurrentIndex(view.choice.dtype.findData("int8"))
     view.choice.dtype.activated.emit(view.choice.dtype.currentIndex())
@@ -160,8 +160,8 @@ def test_double_click_puts_a_layer_into_the_panel(qtbot: QtBot, view: NetworkVie
 
 def test_bars_by_mouse_and_keyboard(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
     chart = view.chart
-    box = chart.plots[0].getViewBox()
-    low, high = chart.plots[0].viewRange()[1]
+    box = chart.strips[0].box
+    low, high = chart.strips[0].box.viewRange()[1]
     point = chart.graphics.mapFromScene(box.mapViewToScene(QPointF(0.5, (low + high) / 2)))
     qtbot.mouseClick(chart.graphics.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(point.x(), point.y()))
     assert chart.layer == 0 and view.panes.layers.selected_rows()[0].index == 0

@@ -1,0 +1,54 @@
+"""Work in turns of the event loop, and views made piece by piece."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.gui.compare import CompareView
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.main_window import MainWindow
+from cnnpredict_gui.gui.turns import Turns
+from cnnpredict_gui.gui.views import VIEWS
+from tests.gui.contract import settle
+
+
+def test_each_piece_has_a_turn_of_its_own(qtbot: QtBot, qapp: QApplication) -> None:
+    owner, done = QObject(), list[str]()
+    turns = Turns(owner)
+    turns.start(lambda: done.append("a"), lambda: done.append("b"))
+    assert turns.waiting and not done
+    qapp.processEvents()
+    assert done == ["a"] and turns.waiting
+    qtbot.waitUntil(lambda: not turns.waiting)
+    assert done == ["a", "b"]
+
+
+def test_what_comes_last_is_not_starved(qtbot: QtBot, qapp: QApplication) -> None:
+    owner, done = QObject(), list[str]()
+    turns = Turns(owner)
+    for number in range(5):
+        turns.start(lambda n=number: done.append(f"first {n}"), lambda n=number: done.append(f"last {n}"))
+        qapp.processEvents()
+    qtbot.waitUntil(lambda: not turns.waiting)
+    assert done[:2] == ["first 0", "last 0"] and done[-2:] == ["first 4", "last 4"]
+
+
+def test_a_view_made_in_pieces_is_finished_by_whoever_asks(qtbot: QtBot, context: AppContext) -> None:
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.set_context(context)
+    window.add_views(VIEWS)
+    window.show()
+    pieces = window.making_view("compare")
+    next(pieces)
+    next(pieces)
+    assert "compare" not in window.views
+    view = window.make_view("compare")
+    assert isinstance(view, CompareView) and window.views["compare"] is view
+    assert list(pieces) == [] and len(window.findChildren(CompareView)) == 1
+    settle(qtbot, context, "compare")
+    qtbot.waitUntil(lambda: not view.busy())
+    assert len(view.table.shown_rows()) == 5
+    assert list(window.making_view("compare")) == []
