@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -29,7 +31,7 @@ def test_what_comes_last_is_not_starved(qtbot: QtBot, qapp: QApplication) -> Non
     owner, done = QObject(), list[str]()
     turns = Turns(owner)
     for number in range(5):
-        turns.start(lambda n=number: done.append(f"first {n}"), lambda n=number: done.append(f"last {n}"))
+        turns.start(partial(done.append, f"first {number}"), partial(done.append, f"last {number}"))
         qapp.processEvents()
     qtbot.waitUntil(lambda: not turns.waiting)
     assert done[:2] == ["first 0", "last 0"] and done[-2:] == ["first 4", "last 4"]
