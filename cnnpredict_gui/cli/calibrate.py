@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.cli import usage
 from cnnpredict_gui.cli.progress import Progress
@@ -58,13 +58,30 @@ def run(options: argparse.Namespace) -> int:
     with Progress("timings") as progress:
         result = calibrate(request, progress=progress)
     if options.json:
-        warnings = list(result.conditions.warnings)
-        usage.print_json(asdict(result) | {"target": result.target.model_dump(), "warnings": warnings, "status": "success"})
+        usage.print_json(_document(result))
     else:
         _print(result)
     for warning in result.conditions.warnings:
         usage.warn(f"warning: {warning}")
     return 0
+
+
+def _document(result: CalibrationResult) -> dict[str, Any]:
+    names = ("before", "after", "check_before", "check_after")
+    families = []
+    for one in result.families:
+        scores = {name: found.model_dump() if (found := getattr(one, name)) else None for name in names}
+        families.append({"family": one.family} | scores)
+    return {
+        "status": "success",
+        "target": result.target.model_dump(),
+        "folder": str(result.folder),
+        "source": result.source,
+        "families": families,
+        "points": [asdict(point) for point in result.points],
+        "setting": asdict(result.setting),
+        "conditions": asdict(result.conditions) | {"warnings": list(result.conditions.warnings)},
+    }
 
 
 def _print(result: CalibrationResult) -> None:
