@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.config import CONFIG_FIELDS, PAIR_FIELDS, ConvConfig
-from cnnpredict_gui.core.errors import CnnPredictError, ConfigError, DataFileError, OutputError
+from cnnpredict_gui.core.errors import CnnPredictError, ConfigError, DataFileError, ModelError, OutputError, WorkerError
 from cnnpredict_gui.core.names import FAMILIES, nearest
 
 if TYPE_CHECKING:
@@ -163,7 +163,29 @@ def open_library(options: argparse.Namespace) -> ModelLibrary:
     for folder in options.models_dir:
         if not without_tilde(folder).is_dir():
             raise UsageError(f"{folder} is not a folder", "give --models-dir a folder that holds training folders")
-    return ModelLibrary(model_folders(options.models_dir))
+    library = ModelLibrary(model_folders(options.models_dir))
+    if getattr(options, "imports", True):
+        _import_waiting(library)
+    return library
+
+
+def _import_waiting(library: ModelLibrary) -> None:
+    """Convert native files that lie in the models folders with a card or mapping; once, later they come from the cache."""
+    library.scan()
+    waiting = library.waiting()
+    if not waiting:
+        return
+    from cnnpredict_gui.importing.importer import import_found
+    from cnnpredict_gui.importing.mapping import known_targets
+
+    targets = known_targets(entry.card for entry in library.entries if entry.card is not None)
+    for found in waiting:
+        warn(f"importing {found.path}")
+        try:
+            warn(import_found(found, targets).summary)
+        except (ModelError, WorkerError, OutputError) as error:
+            warn(f"{found.name} was not imported: {error}")
+    library.scan()
 
 
 def chosen_predictors(options: argparse.Namespace, library: ModelLibrary) -> list[Predictor]:

@@ -116,3 +116,5 @@ class ModelCard(_Strict):
     #: File name to sha256, for every file beside the card that belongs to the model.
     files: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    #: Name and sha256 of the native file that this model was converted from; empty for models of this program's training.
+    imported_from: str = ""

@@ -26,7 +26,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Prediction:
-    """One predictor's answer for one configuration; times in ms, NaN where refused."""
+    """One predictor's answer for one configuration; times in ms, NaN where refused; bounds NaN where no interval is known."""
 
     time_ms: float
     low_ms: float
@@ -80,6 +80,8 @@ class Reasons(Sequence[str]):
 @dataclass(frozen=True)
 class PredictionBatch:
     """One predictor's answers for n configurations: arrays of shape (n,); times in ms, NaN where refused.
+
+    The bounds are NaN as well where no interval is known (imported models).
 
     ``reasons`` has one text per row, empty where in range; :meth:`Reasons.texts` gives them as an array.
     """

@@ -94,7 +94,7 @@ def bundled_models_dir() -> Path:
 
 
 def user_models_dir() -> Path:
-    """Folder of the models that were made on this computer (may not exist yet)."""
+    """Folder of the models that were made on this computer or imported (may not exist yet)."""
     return data_dir() / "models"
 
 

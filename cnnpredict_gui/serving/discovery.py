@@ -15,7 +15,9 @@ from pathlib import Path
 from cnnpredict_gui.core.names import LAYOUT, TRAINING_PREFIX, predictor_name
 
 CARD_SUFFIX = ".card.json"
-NATIVE_SUFFIXES = (".pth", ".pt", ".joblib", ".pkl", ".pickle", ".json.model", ".ubj")
+#: Describes a native file that has no card: target, features and what its output means.
+MAPPING_SUFFIX = ".mapping.json"
+NATIVE_SUFFIXES = (".pth", ".pt", ".joblib", ".pkl", ".pickle", ".json.model", ".ubj", ".json", ".safetensors")
 _VERSION_FOLDER = re.compile(r"v?(\d+(?:\.\d+)*(?:[-+.]\w+)*)", re.IGNORECASE)
 #: Stems of each family; what stands between family and ``_model`` names a variant.
 _STEMS = {
@@ -40,6 +42,7 @@ class FoundModel:
     native: Path | None
     card: Path | None
     onnx: Path | None
+    mapping: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -109,6 +112,7 @@ def _models_in(family_folder: Path, family: str, training: str, version: str, fo
             files.get("native"),
             files.get(CARD_SUFFIX),
             files.get(".onnx"),
+            files.get(MAPPING_SUFFIX),
         )
 
 
@@ -120,7 +124,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _split(name: str) -> tuple[str, str] | None:
-    for suffix in (CARD_SUFFIX, ".onnx", *NATIVE_SUFFIXES):
+    for suffix in (CARD_SUFFIX, MAPPING_SUFFIX, ".onnx", *NATIVE_SUFFIXES):
         if name.endswith(suffix):
             return name.removesuffix(suffix), suffix
     return None

@@ -23,6 +23,8 @@ Value = TypeVar("Value")
 _PAIRS = {"kernel_height": "kernel_size", "stride_height": "stride", "padding_height": "padding", "dilation_height": "dilation"}
 _WORDS = {"macs": "MACs", "bytes": "bytes moved", "oh": "output_height", "ow": "output_width"}
 _SHOWN = 12
+#: Why nothing that such a model says can be called in range.
+UNKNOWN_RANGE = "training range unknown"
 
 
 @cache
@@ -64,6 +66,8 @@ class TrainingDomain:
         }
         self._codes = np.array([code for code, _ in self._with_algorithm], dtype=np.int64)
         known = card.model_dump(include={"ranges", "values_seen", "seen_with_algorithm"})
+        #: Whether nothing is known of what the model was trained on: imported models may come without it.
+        self._unknown = not (ranges or seen or card.seen_with_algorithm)
         self._key = ("domain", json.dumps([known, self._known], sort_keys=True))
 
     def status(self, table: ConfigTable) -> npt.NDArray[np.uint8]:
@@ -74,6 +78,7 @@ class TrainingDomain:
             for (code, name), rows in zip(self._with_algorithm, present, strict=True):
                 if rows.any():
                     outside |= self._unseen_with_algorithm(table, code, name)
+            outside |= self._unknown
             status = np.where(outside, np.uint8(Status.EXTRAPOLATING), np.uint8(Status.IN_RANGE))
             for field, allowed in self._allowed.items():
                 status[~allowed[table.columns[field]]] = Status.REFUSED
@@ -118,6 +123,8 @@ class TrainingDomain:
         return rows & ~self._unseen(table)[list(self._seen).index(name)] if name in self._seen else rows
 
     def _extrapolations(self, table: ConfigTable) -> Texts:
+        if self._unknown:
+            return np.full(len(table), UNKNOWN_RANGE, dtype=object)
         wrong: dict[str, tuple[npt.NDArray[np.bool_], Floats]] = {}
         for names, masks in ((tuple(self._seen), self._unseen(table)), (self._names, self._outside(table))):
             for name, mask, values in zip(names, masks, _stacked(table, names), strict=True):

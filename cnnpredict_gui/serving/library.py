@@ -17,6 +17,7 @@ from cnnpredict_gui.core.errors import CardError, ModelError, ModelFileError, Un
 from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import FAMILIES, Target, nearest
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders, user_models_dir
+from cnnpredict_gui.serving.conversions import conversion_of, with_conversion
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
 from cnnpredict_gui.serving.engine import OnnxModel, give_memory_back
@@ -24,10 +25,13 @@ from cnnpredict_gui.serving.models import ConsensusModel, TrainedModel
 from cnnpredict_gui.serving.predictor import Predictor
 from cnnpredict_gui.serving.verification import read_card, reason_of, verified_bytes
 
+_WAITING = "a native file: it is imported once, then it can be used"
 #: Models loaded at once; ONNX Runtime leaves the interpreter free meanwhile.
 LOADING_THREADS = 2
 logger = logging.getLogger(__name__)
 Fingerprint = tuple[tuple[str, int, int], ...]
+#: ``waiting``: a native file that can be imported (:mod:`cnnpredict_gui.importing`), which serving itself never does.
+Status = Literal["found", "loaded", "failed", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,9 @@ class ModelEntry:
     folder: Path
     path: Path
     card: ModelCard | None
-    status: Literal["found", "loaded", "failed"]
+    status: Status
     reason: str
-    origin: Literal["bundled", "user"]
+    origin: Literal["bundled", "user", "imported"]
     load_ms: float = 0.0
 
     @property
@@ -59,6 +63,7 @@ class _Slot:
     entry: ModelEntry
     fingerprint: Fingerprint
     lock: Lock
+    found: FoundModel
     predictor: Predictor | None = None
 
 
@@ -109,7 +114,7 @@ class ModelLibrary:
                 problems.append(f"{folder} cannot be searched for models: {error.strerror or error}")
                 logger.warning("%s", problems[-1])
                 continue
-            for model in found:
+            for model in map(with_conversion, found):
                 slots[model.path] = self._slot_of(model, "bundled" if folder == bundled_models_dir() else "user")
         _mark_replaced(list(slots.values()))
         _forget_stale_consensus(slots)
@@ -117,6 +122,11 @@ class ModelLibrary:
             self._slots, self.problems, self._scanned = slots, problems, True
             self._publish()
             return self.entries
+
+    def waiting(self) -> list[FoundModel]:
+        """Native files that nobody imported yet, though a card or mapping beside them says how."""
+        with self._lock:
+            return [slot.found for slot in self._slots.values() if slot.entry.status == "waiting"]
 
     def load(self, entry: ModelEntry) -> ModelEntry:
         """Verify and load one model; a consensus loads its families too.
@@ -211,7 +221,7 @@ class ModelLibrary:
             old = self._slots.get(model.path)
         if old is not None and old.fingerprint == fingerprint and old.entry.status == "loaded":
             return old
-        card, reason = _card_of(model)
+        card, status, reason = _state_of(model)
         entry = ModelEntry(
             name=model.name,
             family=model.family,
@@ -220,13 +230,13 @@ class ModelLibrary:
             folder=model.folder,
             path=model.path,
             card=card,
-            status="failed" if reason else "found",
+            status=status,
             reason=reason,
-            origin=origin,
+            origin="imported" if card is not None and card.imported_from else origin,
         )
-        if reason and (old is None or old.entry.reason != reason):
+        if status == "failed" and (old is None or old.entry.reason != reason):
             _log_failure(entry)
-        return _Slot(entry, fingerprint, Lock())
+        return _Slot(entry, fingerprint, Lock(), model)
 
     def _load_slot(self, slot: _Slot) -> None:
         begin = perf_counter()
@@ -301,20 +311,31 @@ def _fingerprint(model: FoundModel) -> Fingerprint:
     return tuple(marks)
 
 
-def _card_of(model: FoundModel) -> tuple[ModelCard | None, str]:
-    """The card, and the reason why the model cannot be served (empty if it may be)."""
-    if model.card is None and model.onnx is None:
-        native = model.native.name if model.native else model.stem
-        return None, f"only the native file {native} is there (the program serves .onnx with its card: convert it first)"
+def _state_of(model: FoundModel) -> tuple[ModelCard | None, Status, str]:
+    """The card, whether the model may be loaded, and the reason if not."""
     if model.card is None:
-        return None, f"there is no card {model.stem}.card.json beside it (export model and card together)"
+        return None, *_without_card(model)
     try:
         card = read_card(model.card, model.family)
     except CardError as error:
-        return None, reason_of(error)
-    if model.onnx is None and model.family != "consensus":
-        return card, f"{model.stem}.onnx is missing (copy it beside its card)"
-    return card, ""
+        return None, "failed", reason_of(error)
+    if model.onnx is not None or model.family == "consensus":
+        return card, "found", ""
+    where = conversion_of(model)
+    if where is None:
+        return card, "failed", f"{model.stem}.onnx is missing (copy it beside its card)"
+    return card, "failed" if where.failure else "waiting", where.failure or _WAITING
+
+
+def _without_card(model: FoundModel) -> tuple[Status, str]:
+    where = conversion_of(model)
+    if where is not None:
+        return "failed" if where.failure else "waiting", where.failure or _WAITING
+    if model.onnx is not None:
+        hint = "export model and card together, or import it"
+        return "failed", f"there is no card {model.stem}.card.json beside it ({hint})"
+    what = f"{model.native.name if model.native else model.stem} needs a feature mapping"
+    return "failed", f"{what} (import it: File → Import model…, or cnnpredict import; or put a card beside it)"
 
 
 def _mark_replaced(slots: list[_Slot]) -> None:
@@ -335,7 +356,7 @@ def _forget_stale_consensus(slots: dict[Path, _Slot]) -> None:
     changed = {slot.entry.folder for slot in slots.values() if slot.predictor is None and slot.entry.family != "consensus"}
     for path, slot in slots.items():
         if slot.entry.family == "consensus" and slot.predictor is not None and slot.entry.folder in changed:
-            slots[path] = _Slot(replace(slot.entry, status="found"), slot.fingerprint, Lock())
+            slots[path] = _Slot(replace(slot.entry, status="found"), slot.fingerprint, Lock(), slot.found)
 
 
 def _log_failure(entry: ModelEntry) -> None:

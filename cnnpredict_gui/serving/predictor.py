@@ -32,6 +32,8 @@ SORTED_ROWS = 2_048
 _SMOOTH_FAMILIES = ("nn", "lasso")
 #: Times outside these limits (ms) are no times of a layer: the model is far outside of what it knows.
 PLAUSIBLE_MS = (1e-6, 1e15)
+#: Bounds of models whose card has no interval: none is made up.
+_UNKNOWN = np.nan
 _REFUSED, _EXTRAPOLATING, _STATES = int(Status.REFUSED), int(Status.EXTRAPOLATING), len(Status)
 _PLAUSIBLE = (log(PLAUSIBLE_MS[0]), log(PLAUSIBLE_MS[1]))
 _NOT_A_TIME = "the model's answer is not a plausible time for a layer"
@@ -89,10 +91,9 @@ class Predictor:
         status = self.domain.status(resolved)
         log_time = self.model.log_time(resolved, memo)
         times = np.empty((3, len(table)))
-        times[:] = log_time
-        if self.bounds is not None:
-            times[0], times[2] = self.bounds(resolved, log_time)
-        usable = (times[0] >= _PLAUSIBLE[0]) & (times[2] <= _PLAUSIBLE[1])
+        low, high = self.bounds(resolved, log_time) if self.bounds is not None else (log_time, log_time)
+        usable = (low >= _PLAUSIBLE[0]) & (high <= _PLAUSIBLE[1])
+        times[0], times[1], times[2] = (low, log_time, high) if self.bounds is not None else (_UNKNOWN, log_time, _UNKNOWN)
         if not usable.all():
             status = np.where(usable, status, np.uint8(_REFUSED))
         refused = status == _REFUSED

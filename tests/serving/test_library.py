@@ -19,6 +19,7 @@ from cnnpredict_gui.core.errors import ModelFileError, UnknownNameError
 from cnnpredict_gui.core.names import LAYOUT
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.infra.paths import user_models_dir
+from cnnpredict_gui.serving.conversions import conversion_of, keep_failure
 from cnnpredict_gui.serving.library import ModelEntry, ModelLibrary
 from tests.artefacts import FEATURES, linear_model, write_model, write_training_folder
 
@@ -94,6 +95,12 @@ def vouch_for_other_width(folder: Path) -> None:
     change_card(folder, "xgb", lambda card: card["files"].update({onnx.name: digest}))
 
 
+def lose_model(folder: Path) -> None:
+    onnx, _ = place(folder, "xgb")
+    onnx.unlink()
+    onnx.with_suffix(".joblib").unlink()
+
+
 def set_field(name: str, value: Any) -> Callable[[Path], None]:
     return lambda folder: change_card(folder, "xgb", lambda card: card.update({name: value}))
 
@@ -104,7 +111,7 @@ BROKEN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "not a model": (vouch_for_garbage, "ONNX Runtime cannot load it"),
     "other width": (vouch_for_other_width, "takes 4 features but its card names 6"),
     "no hash": (set_field("files", {}), "lists no sha256"),
-    "onnx missing": (lambda folder: place(folder, "xgb")[0].unlink(), "best_xgb_model.onnx is missing"),
+    "onnx missing": (lose_model, "best_xgb_model.onnx is missing"),
     "card missing": (lambda folder: place(folder, "xgb")[1].unlink(), "no card best_xgb_model.card.json"),
     "card is no JSON": (lambda folder: place(folder, "xgb")[1].write_text("{"), "not valid JSON"),
     "card is not UTF-8": (lambda folder: place(folder, "xgb")[1].write_bytes(b"\xff\xfe{}"), "not valid JSON"),
@@ -154,14 +161,50 @@ def test_a_broken_model_is_listed_with_the_reason_and_stops_no_other(
         library.get(XGB)
 
 
-def test_a_native_file_alone_is_listed_and_told_to_be_converted(tmp_path: Path) -> None:
+def test_a_native_file_alone_needs_a_mapping(tmp_path: Path) -> None:
     write_training_folder(tmp_path, "cpu", families=("rf",))
     for path in place(tmp_path, "rf"):
         path.unlink()
     entry = only(loaded(tmp_path), "rf")
     assert entry.status == "failed"
     assert entry.path.name == "best_rf_model.joblib"
-    assert "only the native file best_rf_model.joblib is there" in entry.reason
+    assert "best_rf_model.joblib needs a feature mapping (import it:" in entry.reason
+
+
+def test_a_native_file_with_a_card_waits_and_is_served_from_the_cache_once_converted(tmp_path: Path) -> None:
+    write_training_folder(tmp_path, "cpu", families=("rf",))
+    onnx, card = place(tmp_path, "rf")
+    content = onnx.read_bytes()
+    onnx.unlink()
+    library = loaded(tmp_path)
+    assert only(library, "rf").status == "waiting" and only(library, "rf").path.name == "best_rf_model.joblib"
+    (found,) = library.waiting()
+    where = conversion_of(found)
+    assert where is not None and not where.done and where.failure == ""
+    where.folder.mkdir(parents=True)
+    where.onnx.write_bytes(content)
+    kept = json.loads(card.read_text(encoding="utf-8")) | {"imported_from": "best_rf_model.joblib, sha256 0"}
+    where.card.write_text(json.dumps(kept), encoding="utf-8")
+    library.scan()
+    library.load_all()
+    entry = only(library, "rf")
+    assert (entry.status, entry.origin, entry.path) == ("loaded", "imported", where.onnx)
+    assert library.waiting() == [] and "rf_prediction-training-cpu" in library.predictors
+
+
+def test_a_conversion_that_failed_is_not_tried_again_until_the_file_changes(tmp_path: Path) -> None:
+    write_training_folder(tmp_path, "cpu", families=("rf",))
+    onnx, _ = place(tmp_path, "rf")
+    onnx.unlink()
+    (found,) = (library := loaded(tmp_path)).waiting()
+    where = conversion_of(found)
+    assert where is not None
+    keep_failure(where, ModelFileError("os.system is not allowed", "do not use it"))
+    library.scan()
+    assert only(library, "rf").status == "failed" and "os.system is not allowed (do not use it)" in only(library, "rf").reason
+    onnx.with_suffix(".joblib").write_bytes(b"another file")
+    library.scan()
+    assert only(library, "rf").status == "waiting"
 
 
 def test_native_files_are_never_opened(tmp_path: Path) -> None:

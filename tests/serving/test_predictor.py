@@ -97,9 +97,10 @@ def test_an_interval_always_holds_the_prediction(tmp_path: Path) -> None:
     assert answer.low_ms == answer.time_ms < answer.high_ms
 
 
-def test_without_an_interval_in_the_card_it_has_no_width(tmp_path: Path) -> None:
+def test_without_an_interval_in_the_card_there_is_none(tmp_path: Path) -> None:
     answer = one(tmp_path, interval=None).predict_one(LAYER)
-    assert answer.low_ms == answer.time_ms == answer.high_ms
+    assert answer.time_ms > 0 and answer.status == Status.IN_RANGE
+    assert math.isnan(answer.low_ms) and math.isnan(answer.high_ms)
 
 
 VERDICTS: dict[str, tuple[dict[str, Any], Status, str]] = {
@@ -317,3 +318,17 @@ def test_an_error_of_a_model_is_counted_and_told(library: ModelLibrary, monkeypa
     with pytest.raises(RuntimeError, match="broken"):
         predictor.predict_one(LAYER)
     assert STATISTICS.snapshot()["errors"] == 1
+
+
+def test_without_training_ranges_nothing_is_in_range_and_no_interval_is_made_up(tmp_path: Path) -> None:
+    predictor = one(tmp_path, ranges={}, values_seen={}, interval=None)
+    answer = predictor.predict_one(LAYER)
+    assert answer.verdict == "extrapolating: training range unknown"
+    assert answer.time_ms > 0
+    assert math.isnan(answer.low_ms) and math.isnan(answer.high_ms)
+
+
+def test_implausible_times_are_refused_without_an_interval_too(tmp_path: Path) -> None:
+    predictor = one(tmp_path, ranges={}, values_seen={}, interval=None, output="ms")
+    answer = predictor.predict_one(changed(input_channels=1, output_channels=1))  # a negative time
+    assert answer.status == Status.REFUSED and math.isnan(answer.time_ms)
