@@ -13,6 +13,7 @@ LICENCES = {
     "flatbuffers": "Apache-2.0",
     "jinja2": "BSD-3-Clause",
     "mpmath": "BSD-3-Clause",
+    "nvidia-ml-py": "BSD-3-Clause",
     "onnxruntime": "MIT",
     "onnxscript": "MIT",
     "optuna": "MIT",

@@ -61,7 +61,7 @@ class RunSummary:
 
 
 class BenchmarkHistory:
-    """Runs kept in a file. A file that is damaged or of another version is set aside; ``problem`` then says so.
+    """Runs kept in a file. A damaged file is set aside; ``problem`` then says so. One of a newer version is left alone.
 
     Args:
         path: The file; default: in the user's data folder.
@@ -153,6 +153,8 @@ class BenchmarkHistory:
                 if version == 0 and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                     database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
                     return
+                if version > SCHEMA:
+                    raise OutputError(f"{self.path} was written by a newer version", "use that version, or rename the file")
                 sound = version == SCHEMA and database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
                 why = "" if sound else "is damaged" if version == SCHEMA else "is of a format that this version does not know"
         except sqlite3.OperationalError:  # locked, unreadable, no space: nothing wrong with the file

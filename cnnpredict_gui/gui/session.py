@@ -174,7 +174,7 @@ class SessionKeeper(QObject):
         try:
             self._context.state.from_json(data["state"])
         except CnnPredictError as error:
-            kept = set_aside(autosave_file(), f"{AUTOSAVE_NAME} cannot be used: {error.message}")
+            kept = set_aside(autosave_file(), f"cannot be used: {error.message}")
             self._context.report(DataFileError("the last session could not be restored", kept))
 
     def save(self, path: Path) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -127,20 +128,26 @@ def write_json(path: Path, data: Content, form: int) -> None:
 
 
 def set_aside(path: Path, why: str) -> str:
-    """Rename a file that cannot be used, so that it is neither lost nor in the way; returns ``why`` and where it is now.
+    """Rename a file that cannot be used, so that it is neither lost nor in the way; the text says so.
+
+    What SQLite keeps beside a file goes with it: it must not be applied to a new one.
 
     Args:
         path: The file.
-        why: What is wrong with it, its name included.
+        why: What is wrong with it, e.g. ``is damaged``.
     """
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     names = (f"{path.stem}.damaged-{stamp}{f'-{number}' if number else ''}{path.suffix}" for number in count())
     kept = next(place for place in map(path.with_name, names) if not os.path.lexists(place))
+    why = why.removeprefix(f"{path.name} ")
     try:
         os.replace(path, kept)
+        for tail in ("-journal", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.replace(path.with_name(path.name + tail), kept.with_name(kept.name + tail))
     except OSError as error:
-        text = f"{why} and cannot be renamed: {error.strerror or error}"
+        text = f"{path} {why} and cannot be renamed: {error.strerror or error}"
     else:
-        text = f"{why}; it was kept as {kept}"
+        text = f"{path.name} {why}; it was kept as {kept}"
     logger.warning("%s", text)
     return text

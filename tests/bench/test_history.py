@@ -92,12 +92,16 @@ def test_a_damaged_page_is_noticed(history: BenchmarkHistory) -> None:
     assert "damaged" in history.problem
 
 
-def test_a_file_of_a_later_version_is_set_aside(history: BenchmarkHistory) -> None:
+def test_a_file_of_a_later_version_is_left_alone(history: BenchmarkHistory) -> None:
     history.add(make_run(make_outcome("a")))
     with closing(sqlite3.connect(history.path)) as database:
         database.execute(f"PRAGMA user_version = {SCHEMA + 1}")
-    assert history.runs() == []
-    assert "does not know" in history.problem
+    content = history.path.read_bytes()
+    with pytest.raises(OutputError, match="newer version"):
+        history.runs()
+    with pytest.raises(OutputError, match="newer version"):
+        history.add(make_run(make_outcome("b")))
+    assert history.path.read_bytes() == content and [path.name for path in history.path.parent.iterdir()] == [history.path.name]
 
 
 def test_a_run_with_a_damaged_distribution_says_so(history: BenchmarkHistory) -> None:
