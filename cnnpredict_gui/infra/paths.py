@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -20,12 +20,15 @@ HOME_VARIABLE = "CNNPREDICT_HOME"
 MODELS_VARIABLE = "MODELS_DIR"
 
 
-def _user_folder(kind: str, standard: str) -> Path:
+def _user_folder(kind: str, standard: Callable[..., str]) -> Path:
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return Path(home) / kind
-    # A user without a home leaves "~" as it is, and a folder of that name would appear wherever the program was started.
-    return Path(standard) if Path(standard).is_absolute() else _homeless() / kind
+    try:
+        found = Path(standard(APP_NAME, appauthor=False))
+    except RuntimeError:  # nobody knows where this user is at home
+        return _homeless() / kind
+    return found if found.is_absolute() else _homeless() / kind
 
 
 @cache
@@ -60,22 +63,22 @@ def without_tilde(path: str | os.PathLike[str]) -> Path:
 
 def data_dir() -> Path:
     """Folder of what the user made or imported (may not exist yet)."""
-    return _user_folder("data", platformdirs.user_data_dir(APP_NAME, appauthor=False))
+    return _user_folder("data", platformdirs.user_data_dir)
 
 
 def config_dir() -> Path:
     """Folder of the settings (may not exist yet)."""
-    return _user_folder("config", platformdirs.user_config_dir(APP_NAME, appauthor=False))
+    return _user_folder("config", platformdirs.user_config_dir)
 
 
 def cache_dir() -> Path:
     """Folder of what can be made again, e.g. converted models (may not exist yet)."""
-    return _user_folder("cache", platformdirs.user_cache_dir(APP_NAME, appauthor=False))
+    return _user_folder("cache", platformdirs.user_cache_dir)
 
 
 def log_dir() -> Path:
     """Folder of the log files (may not exist yet)."""
-    return _user_folder("log", platformdirs.user_log_dir(APP_NAME, appauthor=False))
+    return _user_folder("log", platformdirs.user_log_dir)
 
 
 def program_dir() -> Path:

@@ -1,0 +1,73 @@
+"""The real desktop program with a quick autosave, driven by commands on stdin: one JSON object a line, answered by one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer
+
+from cnnpredict_gui.gui import app, session
+
+AUTOSAVE_MS = 200
+
+
+class Driver(QObject):
+    """Does to the window what a line on stdin says."""
+
+    def __init__(self, application: app.Application) -> None:
+        super().__init__(application)
+        self._application = application
+        self._notifier = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._read)
+        self._tell({"ready": True, "problems": application._trouble})
+
+    def _read(self) -> None:
+        line = sys.stdin.readline()
+        if not line:
+            self._application.window.close()
+            return
+        command = json.loads(line)
+        context = self._application.context
+        if "set" in command:
+            context.state.set_config(context.state.config.model_copy(update=command["set"]))
+        if "view" in command:
+            self._application.window.show_view(command["view"])
+        if "rescan" in command:
+            context.models.load()
+        self._tell(self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        context, window = self._application.context, self._application.window
+        entries = context.models.entries
+        return {
+            "config": context.state.config.compact(),
+            "view": window.current_view(),
+            "message": window.statusBar().currentMessage(),
+            "loading": context.models.loading,
+            "loaded": sum(entry.status == "loaded" for entry in entries),
+            "failed": sum(entry.status == "failed" for entry in entries),
+            "busy": any(view.busy() for view in window.views.values()),
+        }
+
+    def _tell(self, facts: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> int:
+    """Run the program with the arguments of the command line."""
+    session.AUTOSAVE_MS = AUTOSAVE_MS
+    start = app.Application.start
+
+    def start_with_driver(self: app.Application) -> None:
+        self.startup.finished.connect(lambda: QTimer.singleShot(0, lambda: Driver(self)))
+        start(self)
+
+    app.Application.start = start_with_driver  # type: ignore[method-assign]
+    return app.run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
