@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
@@ -114,13 +112,3 @@ def _on_battery() -> bool | None:
     except (OSError, NotImplementedError, AttributeError):
         return None
     return None if battery is None or battery.power_plugged is None else not battery.power_plugged
-
-
-def cpu_name() -> str:
-    """Name of this machine's processor as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine() or "CPU"

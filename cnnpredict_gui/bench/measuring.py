@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.bench.child import Message, run_in_child
-from cnnpredict_gui.bench.conditions import Conditions, Watcher, cpu_name
+from cnnpredict_gui.bench.conditions import Conditions, Watcher
+from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
 from cnnpredict_gui.core.measurement import Measurement, Setting
@@ -103,20 +104,22 @@ def measure(
     return MeasureResult(settings[0], ordered, Conditions(**answer["conditions"]))
 
 
-def list_devices() -> list[tuple[str, str]]:
-    """Name and title of what PyTorch can compute on here, asked in a child process.
+def list_devices(cancelled: Callable[[], bool] | None = None) -> list[tuple[str, str]]:
+    """Name and title of what PyTorch can compute on here, asked in a child process; ``cancelled`` is asked ten times a second.
 
     Raises:
         WorkerError: PyTorch is not installed.
+        CancelledByUserError: ``cancelled`` said so.
     """
-    return [(name, title) for name, title in run_in_child(f"{__name__}:devices_in_this_process", {}, timeout=120)["devices"]]
+    found = run_in_child(f"{__name__}:devices_in_this_process", {}, cancelled=cancelled, timeout=120)
+    return [(name, title) for name, title in found["devices"]]
 
 
 def devices_in_this_process(request: Message, send: Callable[[Message], None]) -> Message:
     """Body of the child process of :func:`list_devices`."""
     from cnnpredict_gui.bench.clocks import devices
 
-    return {"devices": [[one.name, one.title] for one in devices(_torch(), cpu_name())]}
+    return {"devices": [[one.name, one.title] for one in devices(_torch(), processor_name())]}
 
 
 def measure_in_this_process(request: Message, send: Callable[[Message], None]) -> Message:
@@ -192,7 +195,7 @@ def _check_memory(config: ConvConfig, device: str) -> None:
 def _setting(torch: Any, device: str, threads: int, tf32: bool) -> Setting:
     from cnnpredict_gui.bench.clocks import devices
 
-    known = {one.name: one.title for one in devices(torch, cpu_name())}
+    known = {one.name: one.title for one in devices(torch, processor_name())}
     if device not in known:
         raise ConfigError(f"PyTorch has no device {device!r} here", f"use one of {', '.join(known)}", "device")
     library = " / oneDNN" if device == "cpu" and torch.backends.mkldnn.is_available() else ""

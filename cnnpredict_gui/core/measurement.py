@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 
 from cnnpredict_gui.core.config import ConvConfig
+from cnnpredict_gui.core.names import Target, is_processor
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ class Measurement:
 def usable(measurement: Measurement) -> bool:
     """Whether there is a time."""
     return not measurement.error and isfinite(measurement.median_ms) and measurement.median_ms > 0
+
+
+def measured_ms(measurement: Measurement | None, target: Target) -> float:
+    """The measured time that predictions of a target can be held against, in ms; NaN where there is none.
+
+    It is of the target's kind of time, and of a processor for a processor, of a GPU for a GPU.
+    """
+    if measurement is None or (measurement.setting.device == "cpu") != is_processor(target):
+        return nan
+    return measurement.time_ms(target.time_kind)
 
 
 def same_layer(config: ConvConfig) -> ConvConfig:

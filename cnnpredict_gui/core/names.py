@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Literal
 
@@ -48,6 +49,14 @@ class Target(BaseModel):
     device: str
     framework: str
     time_kind: TimeKind
+
+
+_PROCESSOR = re.compile(r"\b(cpus?|threads?|xeon|epyc|ryzen|threadripper|core|graviton|ampere altra)\b", re.IGNORECASE)
+
+
+def is_processor(target: Target) -> bool:
+    """Whether a target is a processor rather than a GPU, going by its name and its device's."""
+    return _PROCESSOR.search(f"{target.name} {target.device}".replace("_", " ")) is not None
 
 
 def predictor_name(family: str, training_folder: str) -> str:

@@ -25,6 +25,7 @@ _GAP, _SINGLE_GAP = 0.7, 0.2
 _AXIS_PX = 24
 _MAX_THICKNESS = 20
 _LABEL_PX = 168
+_SOLID = Qt.PenStyle.SolidLine
 #: Room for the heading of a panel, in bars.
 _HEAD = 1.4
 
@@ -56,6 +57,8 @@ class Panel:
 
     title: str
     bars: tuple[Bar, ...]
+    #: A time measured on this machine (ms) to be marked across the bars, NaN for none.
+    measured_ms: float = math.nan
 
 
 class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
@@ -68,7 +71,7 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
         self.theme: Theme = LIGHT
         self.log = True
         self.focus = ""
-        self.baseline = math.nan
+        self.baseline = self.measured = math.nan
         self.title = ""
         self._bounds = QRectF(0, 0, 1, 1)
 
@@ -100,11 +103,13 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
         left = transform.map(QPointF(self._bounds.left(), 0)).x()
         right = transform.map(QPointF(self._bounds.right(), 0)).x()
         self._paint_title(painter, transform.map(self._bounds.topLeft()), right)
-        if not math.isnan(self.baseline):
-            x = transform.map(QPointF(self.position(self.baseline), 0)).x()
-            top, bottom = (transform.map(QPointF(0, y)).y() for y in (-0.6, self._bounds.bottom()))
-            painter.setPen(QPen(QColor(self.theme.accent), 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(x, top), QPointF(x, bottom))
+        lines = ((self.baseline, self.theme.accent, 1, Qt.PenStyle.DashLine), (self.measured, self.theme.text, 2, _SOLID))
+        for time_ms, colour, width, style in lines:
+            if not math.isnan(time_ms):
+                x = transform.map(QPointF(self.position(time_ms), 0)).x()
+                top, bottom = (transform.map(QPointF(0, y)).y() for y in (-0.6, self._bounds.bottom()))
+                painter.setPen(QPen(QColor(colour), width, style))
+                painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
         for bar, place in zip(self.bars, self.places, strict=True):
             points = [transform.map(QPointF(self.position(t), place)) for t in (bar.low_ms, bar.time_ms, bar.high_ms)]
@@ -201,8 +206,10 @@ class Lane:
         item = self.item
         if not item.bars:
             return
+        marks = [] if math.isnan(item.measured) else [item.measured]
         low = min(min(bar.low_ms, bar.time_ms) for bar in item.bars)
-        high = max(max(bar.high_ms, bar.time_ms) for bar in item.bars)
+        high = max([*marks, *(max(bar.high_ms, bar.time_ms) for bar in item.bars)])
+        low = min([*marks, low])
         room = min(max(room_px / max(float(self.box.width()), 200.0), 0.1), 0.5)
         if item.log:
             left, right = math.floor(math.log10(low) * 4 - 0.4) / 4, math.ceil(math.log10(high) * 4) / 4
@@ -250,6 +257,7 @@ class BarsChart(ChartView):
             item = lane.item
             item.bars = self.panels[number].bars if number < len(self.panels) else ()
             item.log, item.focus = self.log, focus
+            item.measured = self.panels[number].measured_ms if number < len(self.panels) else math.nan
             item.baseline = baselines[number] if number < len(baselines) else math.nan
         self._rescale()
 

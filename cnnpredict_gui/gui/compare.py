@@ -161,6 +161,8 @@ class CompareView(View):
             tabs.currentChanged.connect(self._tab_chosen)
         models.arrived.connect(self._model_arrived)
         models.finished.connect(self._ask)
+        self.context.measurements.changed.connect(self._ask)
+        self.context.measurements.load(self.context.predictions)
 
     # -- predicting ---------------------------------------------------------------------------------------------------
 
@@ -218,6 +220,7 @@ class CompareView(View):
             self.state.baseline,
             self.state.focus,
             tuple((pin.name, pin.config) for pin in self.state.pinned),
+            self.context.measurements.find(self.state.config),
         )
         self.context.predictions.submit(CHANNEL, lambda _cancelled: compute(request), self.show_result, self.context.report)
 

@@ -13,7 +13,7 @@ from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
 from cnnpredict_gui.gui.compare_data import CompareResult, fastest, is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data
-from cnnpredict_gui.gui.legend import family_legend
+from cnnpredict_gui.gui.legend import family_legend, measured_legend
 from cnnpredict_gui.gui.prediction_cells import KIND_TITLES, PREDICTION_COLUMNS, config_columns, prediction_cells
 from cnnpredict_gui.gui.switch import LogSwitch
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, Theme
@@ -79,12 +79,13 @@ class TimesChart(BarsChart):
         for kind, title in KIND_TITLES.items():
             rows = [row for row in drawn if row.target.time_kind == kind]
             if rows:
-                panels.append(Panel(title, tuple(_bar(row, by_family) for row in rows)))
+                panels.append(Panel(title, tuple(_bar(row, by_family) for row in rows), result.measured_ms(kind)))
                 mine = base is not None and is_time(base.prediction) and base.target.time_kind == kind
                 baselines.append(base.prediction.time_ms if mine and base is not None else math.nan)
         families = [row.family for row in drawn]
         extrapolating = any(row.prediction.status == Status.EXTRAPOLATING for row in drawn)
-        self.legend.set_entries(family_legend(self._theme, families, extrapolating))
+        entries = family_legend(self._theme, families, extrapolating)
+        self.legend.set_entries(entries + measured_legend(panels, self._theme))
         if result.rows and not drawn:
             self.set_empty(True, "Every chosen predictor refuses this layer; the table says why.")
         self.show_panels(panels, result.focus, baselines)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from cnnpredict_gui.core.config import ConvConfig
+from cnnpredict_gui.core.measurement import Measurement, measured_ms
 from cnnpredict_gui.core.names import TRAINED_FAMILIES, Target
 from cnnpredict_gui.core.prediction import Prediction, Status
 from cnnpredict_gui.core.table import ConfigTable
@@ -43,6 +44,8 @@ class CompareRequest:
     baseline: str
     focus: str
     pins: tuple[tuple[str, ConvConfig], ...]
+    #: The layer as it was measured on this machine.
+    measured: Measurement | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,12 @@ class CompareResult:
     #: Algorithm to its prediction by the predictor in focus; empty when its target knows only one.
     algorithms: tuple[tuple[str, Prediction], ...]
     pins: tuple[tuple[str, ConvConfig], ...]
+    measured: Measurement | None = None
+
+    def measured_ms(self, time_kind: str) -> float:
+        """The measured time that predictions of a kind were held against, NaN where there is none."""
+        times = (row.measured_ms for row in self.rows if row.target.time_kind == time_kind)
+        return next((time for time in times if time > 0), math.nan)
 
     def row(self, name: str) -> ComparisonRow | None:
         """The current configuration's row of a predictor."""
@@ -82,13 +91,20 @@ def compute(request: CompareRequest) -> CompareResult:
     return CompareResult(
         request.config,
         comparison,
-        comparison.of_config(NOW),
+        _with_measured(comparison.of_config(NOW), request.measured),
         baseline,
         focus,
         _agreement(request.peers, {name: batch.row(0) for name, batch in peers.items()}),
         _algorithms(chosen[focus], request.config) if focus else (),
         request.pins,
+        request.measured,
     )
+
+
+def _with_measured(rows: Sequence[ComparisonRow], measured: Measurement | None) -> tuple[ComparisonRow, ...]:
+    if measured is None:
+        return tuple(rows)
+    return tuple(replace(row, measured_ms=measured_ms(measured, row.target)) for row in rows)
 
 
 def _agreement(predictors: Sequence[Predictor], answers: Mapping[str, Prediction]) -> tuple[Agreement, ...]:

@@ -63,6 +63,23 @@ COLUMNS: tuple[Column, ...] = (
         numeric=True,
     ),
     Column(
+        "measured_ms",
+        "measured (ms)",
+        lambda r: r.measured_ms,
+        tip="Measured on this machine in the same kind of time (This machine, Measure)",
+        hidden=True,
+        numeric=True,
+    ),
+    Column(
+        "error_percent",
+        "error",
+        lambda r: r.error_percent,
+        lambda r: percent(r.error_percent, signed=True),
+        "Prediction against the measured time; positive where it is too high",
+        hidden=True,
+        numeric=True,
+    ),
+    Column(
         "images_per_s", "images/s", lambda r: r.images_per_s, tip="Images per second through this layer alone", numeric=True
     ),
     Column("time_kind", "time kind", lambda r: r.target.time_kind, lambda r: KIND_TEXTS[r.target.time_kind]),
@@ -87,7 +104,10 @@ class PredictionTable(TableView):
 
     def show_result(self, result: CompareResult) -> None:
         """Show every row of a result."""
+        had = self.result is not None and self.result.measured is not None
         self.result = result
+        if had != (result.measured is not None):
+            self.show_columns(("measured_ms", "error_percent"), not had)
         self.set_rows(result.rows)
 
     def _focus(self) -> None:

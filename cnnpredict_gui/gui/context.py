@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import Actions
+from cnnpredict_gui.gui.measurement_hub import MeasurementHub
 from cnnpredict_gui.gui.models import ModelHub
 from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.resource_monitor import ResourceMonitor
@@ -36,6 +37,7 @@ class AppContext:
     say: Callable[[str], None] = field(default=lambda text: None)
     preferences: Preferences = field(default_factory=Preferences)
     monitor: ResourceMonitor = field(default_factory=ResourceMonitor)
+    measurements: MeasurementHub = field(default_factory=MeasurementHub)
     #: Bring a view to the front by its name.
     show_view: Callable[[str], None] = field(default=lambda name: None)
     #: Show a page of the help by its name (empty: that of the view in front).

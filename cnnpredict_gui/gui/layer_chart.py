@@ -169,6 +169,10 @@ class LayerChart(ChartView):
             each = " each" if layer.count > 1 else ""
             lines.append(f"{sig3(found.time_ms)} ms{each}, 90 % interval {interval(found.low_ms, found.high_ms)} ms")
             lines.append(f"{percent(100 * float(result.share[index]))} of the sum")
+        measured = result.measured_ms[index] if result.measured_ms else math.nan
+        if found is not None and measured > 0:
+            error = percent(100 * (found.time_ms / measured - 1), signed=True)
+            lines.append(f"measured on this machine {sig3(measured)} ms, error {error}")
         return "\n".join([*lines, result.verdict(index)])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

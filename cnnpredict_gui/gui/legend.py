@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
@@ -11,6 +13,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, LIGHT, Theme
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.gui.bars import Panel
 
 
 class Legend(QWidget):
@@ -71,6 +76,12 @@ class Legend(QWidget):
             painter.setPen(QColor(theme.text))
             width = painter.fontMetrics().horizontalAdvance(text)
             painter.drawText(QRectF(spot.x() + 18, spot.y() - 12, width + 2, 24), Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def measured_legend(panels: Sequence[Panel], theme: Theme) -> list[tuple[str, str, str]]:
+    """Legend entry of the line across the bars, if a panel has one."""
+    marked = any(not math.isnan(panel.measured_ms) for panel in panels)
+    return [("measured on this machine", theme.text, "line")] if marked else []
 
 
 def family_legend(theme: Theme, families: Sequence[str], extrapolating: bool = False) -> list[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.errors import CancelledByUserError, OpenDimension, OpenShapeError
+from cnnpredict_gui.core.measurement import Measurement, same_layer
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.prediction import Prediction
@@ -29,6 +30,8 @@ class NetworkRequest:
     dtype: str
     rho: float
     predictors: tuple[Predictor, ...]
+    #: What was measured on this machine.
+    measured: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class LayerRow:
     answer: Prediction | None
     share: float
     verdict: str
+    measured_ms: float = float("nan")
+
+    @property
+    def error_percent(self) -> float:
+        """Prediction against the measured time in percent; NaN without one of them."""
+        return 100 * (self.answer.time_ms / self.measured_ms - 1) if self.answer else float("nan")
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,11 @@ class NetworkAnswer:
         results = self.prediction.results
         return next((one for one in results if one.predictor == predictor), results[0] if results else None)
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether measured times stand beside those of a predictor."""
+        return any(one.measured_ms for one in self.prediction.results)
+
     def rows(self, predictor: str) -> list[LayerRow]:
         """All layers with the answers of a predictor."""
         result, rows = self.result(predictor), []
@@ -63,7 +77,8 @@ class NetworkAnswer:
             answer = result.prediction(index) if result else None
             share = float(result.share[index]) if result else float("nan")
             verdict = (result.verdict(index) if result else "") if layer.predicted else f"not predicted: {layer.reason}"
-            rows.append(LayerRow(index, layer, answer, share, verdict))
+            measured = result.measured_ms[index] if result and result.measured_ms else float("nan")
+            rows.append(LayerRow(index, layer, answer, share, verdict, measured))
         return rows
 
 
@@ -76,6 +91,7 @@ def compute(request: NetworkRequest, cancelled: Callable[[], bool]) -> NetworkAn
     """
     from cnnpredict_gui.studies.layers import totals, with_batch_size, with_dtype
     from cnnpredict_gui.studies.network import predict_network
+    from cnnpredict_gui.studies.network_measured import with_measured
     from cnnpredict_gui.studies.network_source import Wanted, open_network
 
     if isinstance(request.source, str):
@@ -89,9 +105,10 @@ def compute(request: NetworkRequest, cancelled: Callable[[], bool]) -> NetworkAn
         network = replace(request.source, layers=tuple(layers))
     if cancelled():
         raise CancelledByUserError("the network was cancelled")
-    return NetworkAnswer(
-        network, totals(network.layers), predict_network(network.layers, request.predictors, request.rho), request
-    )
+    prediction = predict_network(network.layers, request.predictors, request.rho)
+    known = {same_layer(one.config): one for one in reversed(request.measured)}
+    prediction = with_measured(prediction, lambda config: known.get(same_layer(config)))
+    return NetworkAnswer(network, totals(network.layers), prediction, request)
 
 
 def open_file(path: str, dimensions: Mapping[str, int], cancelled: Callable[[], bool]) -> OpenedNetwork:

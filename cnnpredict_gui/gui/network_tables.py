@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cnnpredict_gui.core.names import FAMILIES
@@ -13,7 +14,7 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, percent, scaled
 from cnnpredict_gui.gui.layer_chart import network_constants
-from cnnpredict_gui.gui.legend import family_legend
+from cnnpredict_gui.gui.legend import family_legend, measured_legend
 from cnnpredict_gui.gui.network_data import LayerRow, NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.switch import LogSwitch
@@ -57,6 +58,23 @@ LAYER_TABLE = (
         numeric=True,
     ),
     Column(
+        "measured_ms",
+        "measured (ms)",
+        lambda r: r.measured_ms,
+        tip="One occurrence, measured on this machine in the same kind of time",
+        hidden=True,
+        numeric=True,
+    ),
+    Column(
+        "error_percent",
+        "error",
+        lambda r: r.error_percent,
+        lambda r: percent(r.error_percent, signed=True),
+        "Prediction against the measured time; positive where it is too high",
+        hidden=True,
+        numeric=True,
+    ),
+    Column(
         "share",
         "share",
         lambda r: r.share,
@@ -94,6 +112,23 @@ SUM_TABLE = (
         "90 % (ms)",
         lambda r: interval(r.total.low_ms, r.total.high_ms),
         tip="Interval of the sum; the layers' intervals are not simply added",
+        numeric=True,
+    ),
+    Column(
+        "measured_ms",
+        "measured (ms)",
+        lambda r: r.measured_total_ms,
+        tip="Sum of the layers measured on this machine, if all of them were",
+        hidden=True,
+        numeric=True,
+    ),
+    Column(
+        "error_percent",
+        "error",
+        lambda r: r.measured_error_percent,
+        lambda r: percent(r.measured_error_percent, signed=True),
+        "Prediction against the measured time; positive where it is too high",
+        hidden=True,
         numeric=True,
     ),
     Column(
@@ -172,9 +207,11 @@ class SumChart(BarsChart):
         panels = []
         for kind, title in _SUM_TITLES.items():
             bars = tuple(_bar(one) for one in drawn if one.target.time_kind == kind)
-            panels.append(Panel(title, bars))
+            marks = (one.measured_total_ms for one in drawn if one.target.time_kind == kind and one.measured_total_ms > 0)
+            panels.append(Panel(title, bars, next(marks, math.nan)))
         hatched = any(bar.hatched for panel in panels for bar in panel.bars)
-        self.legend.set_entries(family_legend(self._theme, [one.family for one in drawn], hatched))
+        entries = family_legend(self._theme, [one.family for one in drawn], hatched)
+        self.legend.set_entries(entries + measured_legend(panels, self._theme))
         self.show_panels(panels, self.context.state.focus)
 
     def recolour(self, theme: Theme) -> None:
@@ -186,7 +223,10 @@ class SumChart(BarsChart):
         """Every predictor's sum."""
         if self.answer is None:
             return Data((), [])
-        columns = ("predictor", "family", "target", "time_kind", "sum_ms", "low_90_ms", "high_90_ms", "refused", "verdicts")
+        columns = (
+            *("predictor", "family", "target", "time_kind", "sum_ms", "low_90_ms", "high_90_ms", "refused", "verdicts"),
+            *("measured_ms", "error_percent"),
+        )
         rows = [
             (
                 one.predictor,
@@ -198,6 +238,8 @@ class SumChart(BarsChart):
                 one.total.high_ms,
                 one.refused,
                 _verdicts(one),
+                one.measured_total_ms,
+                one.measured_error_percent,
             )
             for one in self.answer.prediction.results
         ]

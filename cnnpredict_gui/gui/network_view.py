@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,8 @@ class NetworkView(View):
         state.focus_changed.connect(self._focus_changed)
         models.progressed.connect(self._ask)
         models.finished.connect(self._ask)
+        self.context.measurements.changed.connect(self._ask)
+        self.context.measurements.load(self.context.predictions)
         choice, opening = self.choice, self.opening
         choice.changed.connect(self._ask)
         choice.open_button.clicked.connect(self._open_dialog)
@@ -163,6 +166,7 @@ class NetworkView(View):
             return
         request = self.choice.request(tuple(self.context.models.chosen(self.state.selection)))
         if request is not None:
+            request = replace(request, measured=tuple(self.context.measurements.shown))
             self._stale = False
             self._requests.submit(lambda cancelled: compute(request, cancelled))
 

@@ -28,6 +28,8 @@ PREDICTION_COLUMNS = (
     "low_90_ms",
     "high_90_ms",
     "verdict",
+    "measured_ms",
+    "error_percent",
 )
 
 
@@ -40,4 +42,4 @@ def prediction_cells(row: ComparisonRow) -> tuple[Cell, ...]:
     """Values for :data:`PREDICTION_COLUMNS`."""
     target, answer = row.target, row.prediction
     head = (row.predictor, row.family, target.name, target.device, target.framework, target.time_kind)
-    return (*head, answer.time_ms, answer.low_ms, answer.high_ms, answer.verdict)
+    return (*head, answer.time_ms, answer.low_ms, answer.high_ms, answer.verdict, row.measured_ms, row.error_percent)

@@ -235,6 +235,12 @@ class TableView(QTableView):
         if on or shown != [section]:
             self.setColumnHidden(section, not on)
 
+    def show_columns(self, keys: Sequence[str], on: bool) -> None:
+        """Show or hide columns by their keys."""
+        for section, column in enumerate(self.rows_model.columns):
+            if column.key in keys:
+                self._show_column(section, on)
+
     def _header_menu(self, position: QPoint) -> None:
         self.column_menu().exec(self.horizontalHeader().mapToGlobal(position))
 

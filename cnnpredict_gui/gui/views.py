@@ -44,6 +44,7 @@ _GUI = "cnnpredict_gui.gui"
 #: Pages of "This machine", in the order of their tabs. A new page is one more line here.
 PAGES: tuple[ViewSpec, ...] = (
     ViewSpec("system", "System", f"{_GUI}.system_page:SystemPage", "Processors, memory, disks, network and GPU, live"),
+    ViewSpec("measure", "Measure", f"{_GUI}.measure_page:MeasurePage", "Real layers timed here, beside their predictions"),
 )
 VIEWS: tuple[ViewSpec, ...] = (
     ViewSpec("compare", "Compare", f"{_GUI}.compare:CompareView", "One layer, many predictors", in_pieces=True),

@@ -24,6 +24,7 @@ class ComparisonRow:
     ``ratio`` is its time over the baseline predictor's time for the same configuration, ``percent`` the difference in
     percent of the baseline. Both are NaN where either was refused, and where ``same_time_kind`` is false: times of
     different kinds are not compared. ``ratio_to_first`` is its time over its own time for the first configuration.
+    ``measured_ms`` is the time measured on this machine in the predictor's kind of time, NaN where there is none.
     """
 
     config: str
@@ -36,6 +37,12 @@ class ComparisonRow:
     ratio_to_first: float
     same_time_kind: bool
     is_baseline: bool
+    measured_ms: float = math.nan
+
+    @property
+    def error_percent(self) -> float:
+        """Error against the measured time in percent of it; positive where the prediction is too high, NaN without one."""
+        return 100 * (self.prediction.time_ms / self.measured_ms - 1)
 
     @property
     def percent(self) -> float:

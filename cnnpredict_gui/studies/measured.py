@@ -1,7 +1,8 @@
 """Predicted beside measured: the error of each predictor on the layers that were really timed.
 
 A predictor is held against a measured time of its own kind only: the host clock against ``framework_wall_clock``, the device's
-clock against ``kernel``. ``call_with_host_copies`` is never measured here.
+clock against ``kernel``; and those of a processor against times of the processor. ``call_with_host_copies`` is never measured
+here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnpredict_gui.core.card import Metrics
-from cnnpredict_gui.core.measurement import Measurement
+from cnnpredict_gui.core.measurement import Measurement, measured_ms
 from cnnpredict_gui.core.metrics import metrics
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, Status
@@ -74,11 +75,10 @@ def measured_errors(measurements: Sequence[Measurement], predictors: Sequence[Pr
 
 
 def _errors(predictor: Predictor, measurements: Sequence[Measurement], answers: Sequence[Prediction]) -> MeasuredErrors:
-    kind = predictor.target.time_kind
     points = tuple(
-        MeasuredPoint(one, one.time_ms(kind), answer)
+        MeasuredPoint(one, time_ms, answer)
         for one, answer in zip(measurements, answers, strict=True)
-        if one.time_ms(kind) > 0
+        if (time_ms := measured_ms(one, predictor.target)) > 0
     )
     scored = [point for point in points if point.prediction.status != Status.REFUSED]
     found = None

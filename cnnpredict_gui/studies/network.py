@@ -86,6 +86,15 @@ class NetworkResult:
     verdicts: dict[Status, int]
     images: int
     error: str = ""
+    #: Times of the layers measured on this machine in this target's kind (ms), NaN where not; empty if none was.
+    measured_ms: tuple[float, ...] = ()
+    #: Sum of the measured times of all convolutions, with all their occurrences (ms); NaN unless each was measured.
+    measured_total_ms: float = float("nan")
+
+    @property
+    def measured_error_percent(self) -> float:
+        """Error of the total against the measured one in percent; NaN without one, or where convolutions were refused."""
+        return float("nan") if self.refused else 100 * (self.total.time_ms / self.measured_total_ms - 1)
 
     @property
     def refused(self) -> int:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cnnpredict_gui.bench.child import Message, run_in_child
-from cnnpredict_gui.bench.conditions import cpu_name
+from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.config import INTEGER_FIELDS, ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
 from cnnpredict_gui.core.table import ConfigTable
@@ -210,7 +210,7 @@ def _write(request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: di
 def _described(request: CollectRequest, configs: list[ConvConfig]) -> dict[str, Any]:
     same = {
         "target": request.target,
-        "device": cpu_name(),
+        "device": processor_name(),
         "framework": f"PyTorch {version('torch')} / oneDNN",
         "time_kind": "framework_wall_clock",
     }
@@ -225,7 +225,7 @@ def _described(request: CollectRequest, configs: list[ConvConfig]) -> dict[str, 
 
 def _circumstances(request: CollectRequest, summary: CollectSummary) -> dict[str, str]:
     return {
-        "cpu_model": cpu_name(),
+        "cpu_model": processor_name(),
         "logical_cpus": str(psutil.cpu_count()),
         "threads": str(request.threads),
         "rounds": str(request.rounds),

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from cnnpredict_gui.bench.child import Message, run_in_child
-from cnnpredict_gui.bench.conditions import Conditions, cpu_name
+from cnnpredict_gui.bench.conditions import Conditions
+from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.bench.measuring import MeasureRequest, MeasureResult, measure
 from cnnpredict_gui.core.card import Interval, Metrics, ModelCard, Provenance
 from cnnpredict_gui.core.config import ConvConfig
@@ -25,7 +26,7 @@ from cnnpredict_gui.core.errors import ConfigError, DataFileError, ModelFileErro
 from cnnpredict_gui.core.interval import interval_bounds
 from cnnpredict_gui.core.measurement import Measurement, Setting, usable
 from cnnpredict_gui.core.metrics import metrics
-from cnnpredict_gui.core.names import LAYOUT, TRAINING_PREFIX, Target, predictor_name
+from cnnpredict_gui.core.names import LAYOUT, TRAINING_PREFIX, Target, is_processor, predictor_name
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable, Floats
 from cnnpredict_gui.infra.files import atomic_text, atomic_write, sha256_of
@@ -214,8 +215,7 @@ def _is_processor(card: ModelCard | None) -> bool:
     """Whether a model is of a processor with PyTorch, and was trained rather than calibrated."""
     if card is None or CALIBRATED_FROM in card.hyperparameters:
         return False
-    named = card.target.name == "cpu" or card.target.name.startswith("cpu-")
-    return named and card.target.time_kind == "framework_wall_clock"
+    return is_processor(card.target) and "PyTorch" in card.target.framework and card.target.time_kind == "framework_wall_clock"
 
 
 def _checked(predictors: list[Predictor], name: str) -> list[Predictor]:
@@ -435,7 +435,7 @@ def scaled_interval(source: ModelCard, table: ConfigTable, before: Floats, after
 
 def machine_name() -> str:
     """The computer's name in its network, or that of its processor."""
-    return platform.node().split(".", maxsplit=1)[0] or cpu_name()
+    return platform.node().split(".", maxsplit=1)[0] or processor_name()
 
 
 def _new_target(source: Target, request: Message) -> Target:
