@@ -28,8 +28,8 @@ APPLICATION = ROOT / "requirements.lock"
 TORCH = ROOT / "requirements-torch.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
 OLDEST_PYTHON = "3.11"
-#: Extras that only developers install; all others belong to the application.
-DEVELOPERS = ("test", "packaging", "lock")
+#: Extras that only developers install, and that for clusters; all others belong to the application.
+DEVELOPERS = ("test", "packaging", "lock", "cluster")
 #: Published as different files per kind of processor (CPU, CUDA, ROCm) under one version: users choose, so no hash is locked.
 BY_PROCESSOR = ("torch", "torchvision")
 #: Libraries that those bring along for one kind of processor.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cnnpredict_gui.cli import usage
 from cnnpredict_gui.cli.progress import Progress
+from cnnpredict_gui.cli.workers import add_workers, open_mapper
 from cnnpredict_gui.core.errors import UnknownNameError
 from cnnpredict_gui.core.format import sig3
 from cnnpredict_gui.core.names import TRAINED_FAMILIES, TRAINING_PREFIX, nearest
@@ -26,6 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
         [
             "cnnpredict train --data mine.parquet --target cpu --out models",
             "cnnpredict train --data ai3_cudnn.parquet --target gpul40s --family xgb --family rf",
+            "cnnpredict train --data mine.parquet --target cpu --dask tcp://10.0.0.5:8786",
         ],
         run,
     )
@@ -39,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--threads", default="1", metavar="N", help="threads of one fit (default 1)")
     parser.add_argument("--trials", metavar="N", help="Optuna trials per family (default: each family's own)")
     parser.add_argument("--version", default="1.0.0", metavar="V", help="version written into the cards (default 1.0.0)")
+    add_workers(parser, "this one, one fit after the other")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
         version=options.version,
     )
     usage.prepare_folder(request.out)
-    with Progress("fits") as progress:
-        cards = train(request, lambda _, done, total: progress(done, total))
+    with open_mapper(options) as mapper, Progress("fits") as progress:
+        cards = train(request, lambda _, done, total: progress(done, total), mapper=mapper)
     if options.json:
         usage.print_json([card.model_dump(mode="json") for card in cards])
         return 0

@@ -1,7 +1,7 @@
 """Where pieces of work run: in this process, or wherever a :class:`Mapper` takes them.
 
-Whoever has independent pieces gives them to a mapper and takes the results in order, so that what comes of them does not depend on
-where they ran. The mappers over processes and clusters are in :mod:`cnnpredict_gui.training.workers`; this module knows no library.
+Whoever has independent pieces gives them to a mapper and takes the results in order, so that what comes of them does not
+depend on where they ran. Mappers over processes and clusters are in :mod:`cnnpredict_gui.training.workers`.
 """
 
 from __future__ import annotations

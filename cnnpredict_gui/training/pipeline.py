@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from cnnpredict_gui.core.features import quantities
 from cnnpredict_gui.core.names import LAYOUT, TRAINED_FAMILIES, TRAINING_PREFIX, predictor_name
 from cnnpredict_gui.core.table import ConfigTable, Floats
 from cnnpredict_gui.infra.files import atomic_text, sha256_of
+from cnnpredict_gui.infra.parallel import InProcess, Mapper
 from cnnpredict_gui.training.calibration import consensus_weights, fit_interval, score
 from cnnpredict_gui.training.datasets import (
     Measurements,
@@ -32,15 +34,19 @@ from cnnpredict_gui.training.datasets import (
     source_notes,
 )
 from cnnpredict_gui.training.export import to_graph, write_graph, write_native
-from cnnpredict_gui.training.families import RECIPES, Parameters
+from cnnpredict_gui.training.families import RECIPES, Parameters, Regressor
 from cnnpredict_gui.training.features import offset_feature, usable_features
 from cnnpredict_gui.training.protocols import (
+    FitWork,
     Pool,
     Split,
+    final_piece,
+    fold_piece,
     hard_splits,
-    held_out_predictions,
     make_pool,
+    mean_of_folds,
     random_splits,
+    run_piece,
     shape_splits,
 )
 from cnnpredict_gui.training.tuning import tune
@@ -82,6 +88,7 @@ class _Run:
     request: TrainRequest
     progress: Progress | None
     cancelled: Callable[[], bool] | None
+    mapper: Mapper
     total: int = 0
     done: int = 0
     stage: str = ""
@@ -97,28 +104,33 @@ class _Run:
 
 
 def train(
-    request: TrainRequest, progress: Progress | None = None, cancelled: Callable[[], bool] | None = None
+    request: TrainRequest,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    mapper: Mapper | None = None,
 ) -> list[ModelCard]:
     """Train the families of one target and their consensus; returns their cards.
 
     Args:
         request: What to train.
         progress: Called with a stage's name, fits done and fits in all.
-        cancelled: Asked after each fit.
+        cancelled: Asked after each fit, and while waiting for workers.
+        mapper: Where fits run; None for one after the other in this process. What comes of them is the same.
 
     Raises:
         DataFileError: the data cannot be used.
+        WorkerError: a worker was lost.
         CancelledByUserError: ``cancelled`` said so.
     """
     with threadpool_limits(limits=request.threads):
-        return _train(request, progress, cancelled)
+        return _train(_Run(request, progress, cancelled, mapper or InProcess()))
 
 
-def _train(request: TrainRequest, progress: Progress | None, cancelled: Callable[[], bool] | None) -> list[ModelCard]:
+def _train(run: _Run) -> list[ModelCard]:
+    request = run.request
     own, others = load_measurements(request.data, request.target)
     if len(own) < MIN_ROWS:
         raise DataFileError(f"only {len(own)} usable rows of {request.target}", f"measure at least {MIN_ROWS} layers")
-    run = _Run(request, progress, cancelled)
     run.total = sum(
         2 * _folds(name, len(own))[0] + _folds(name, len(own))[1] + _trials(request, name) + 1 for name in request.families
     )
@@ -127,10 +139,11 @@ def _train(request: TrainRequest, progress: Progress | None, cancelled: Callable
     for family in request.families:
         pool = _pool(family, own, others if request.pooled else [], request.seed)
         run.stage = f"{request.target}: {family}, search"
-        parameters = tune(family, pool, request.seed, request.threads, _trials(request, family), run.tick)
-        predictions = _validate(run, family, pool, parameters)
+        trials = _trials(request, family)
+        parameters = tune(family, pool, request.seed, request.threads, trials, run.tick, run.mapper, run.cancelled)
+        predictions, model = _fit(run, family, pool, parameters)
         held_out[family] = predictions["grouped_by_shape"]
-        cards.append(_finish(run, family, pool, parameters, predictions))
+        cards.append(_finish(run, family, pool, parameters, predictions, model))
     if len(cards) > 1:
         cards.append(_finish_consensus(run, own, held_out, cards))
     return cards
@@ -163,8 +176,8 @@ def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: 
     return make_pool(own, pooled, usable_features(family, [own, *pooled]), offset, seed)
 
 
-def _validate(run: _Run, family: str, pool: Pool, parameters: Parameters) -> dict[str, Floats]:
-    """Held-out log times of the target's rows by protocol, NaN for rows not held out."""
+def _fit(run: _Run, family: str, pool: Pool, parameters: Parameters) -> tuple[dict[str, Floats], Regressor]:
+    """Held-out log times of the target's rows by protocol, NaN for rows not held out; and the model fitted on everything."""
     seed, folds = run.request.seed, _folds(family, len(pool.own.rows))
     hard_name, hard = hard_splits(pool, seed, folds[1])
     protocols: dict[str, list[Split]] = {
@@ -172,13 +185,19 @@ def _validate(run: _Run, family: str, pool: Pool, parameters: Parameters) -> dic
         "grouped_by_shape": shape_splits(pool, seed, folds[0]),
         hard_name: hard,
     }
+    work = FitWork.of(pool, RECIPES[family].fit, parameters, seed, run.request.threads)
+    pieces = chain((fold_piece(pool, split) for splits in protocols.values() for split in splits), [final_piece(pool)])
+    results = run.mapper.map(run_piece, work, pieces, run.cancelled)
     predictions = {}
     for name, splits in protocols.items():
         run.stage = f"{run.request.target}: {family}, {name}"
-        predictions[name] = held_out_predictions(
-            pool, splits, RECIPES[family].fit, parameters, seed, run.request.threads, run.tick
-        )
-    return predictions
+        found = []
+        for split in splits:
+            found.append((split.test, next(results)))
+            run.tick()
+        predictions[name] = mean_of_folds(len(pool.own.rows), found)
+    run.stage = f"{run.request.target}: {family}, final fit"
+    return predictions, next(results)
 
 
 def _scored(own: Measurements, predictions: dict[str, Floats]) -> dict[str, Metrics]:
@@ -195,12 +214,11 @@ def _interval(own: Measurements, predicted: Floats) -> Interval:
     return fit_interval(own.table[rows], predicted[rows], np.log(own.time_ms[rows]))
 
 
-def _finish(run: _Run, family: str, pool: Pool, parameters: Parameters, predictions: dict[str, Floats]) -> ModelCard:
-    """Fit on everything, write native model, graph and card."""
+def _finish(
+    run: _Run, family: str, pool: Pool, parameters: Parameters, predictions: dict[str, Floats], model: Regressor
+) -> ModelCard:
+    """Write native model, graph and card."""
     request, own = run.request, pool.own.rows
-    run.stage = f"{request.target}: {family}, final fit"
-    everything = pool.task(lambda part: np.ones(len(part.rows), dtype=bool), request.seed, request.threads)
-    model = RECIPES[family].fit(everything, parameters)
     folder, stem, suffix = LAYOUT[family]
     place = request.out / folder
     sample = pool.own.features[np.random.default_rng(request.seed).permutation(len(own))[:SAMPLE_ROWS]]

@@ -7,11 +7,13 @@ data names networks, else ``unseen_combinations`` of input channels, output chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.table import Floats
@@ -36,9 +38,10 @@ class Samples:
     log_time: Floats
     weight: Floats
 
-    def task(self, keep: npt.NDArray[np.bool_], seed: int, threads: int) -> Task:
-        """The kept rows as something to fit."""
-        return Task(self.features[keep], (self.log_time - self.offset)[keep], self.weight[keep], seed, threads)
+    @property
+    def log_ratio(self) -> Floats:
+        """What models learn, shape (n,): log time above the offset."""
+        return self.log_time - self.offset
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,15 @@ class Pool:
     own: Samples
     others: tuple[Samples, ...]
 
-    def task(self, keep: Callable[[Samples], npt.NDArray[np.bool_]], seed: int, threads: int) -> Task:
-        """All rows of all devices that ``keep`` allows, as one task."""
-        parts = [part.task(keep(part), seed, threads) for part in (self.own, *self.others)]
-        return Task(
-            np.concatenate([part.features for part in parts]),
-            np.concatenate([part.log_ratio for part in parts]),
-            np.concatenate([part.weight for part in parts]),
-            seed,
-            threads,
-        )
+
+def _joined(parts: Sequence[Task]) -> Task:
+    return Task(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.log_ratio for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        parts[0].seed,
+        parts[0].threads,
+    )
 
 
 def make_pool(
@@ -134,16 +136,64 @@ def _network_split(pool: Pool, name: str) -> Split:
 Fit = Callable[[Task, Parameters], Regressor]
 
 
-def held_out_predictions(
-    pool: Pool, splits: Sequence[Split], fit: Fit, parameters: Parameters, seed: int, threads: int, tick: Callable[[], None]
-) -> Floats:
-    """Log times of the target's held-out rows, shape (n,), NaN for rows that no split holds out; the mean where several do."""
-    total, count = np.zeros(len(pool.own.rows)), np.zeros(len(pool.own.rows))
-    for split in splits:
-        if split.test.any():
-            model = fit(pool.task(split.keep, seed, threads), parameters)
-            total[split.test] += model.predict(pool.own.features[split.test]) + pool.own.offset[split.test]
-            count[split.test] += 1
-        tick()
+@dataclass(frozen=True, eq=False)
+class FitWork:
+    """What all fits of a family share: its fit and hyperparameters, and every row that any of them needs.
+
+    ``parts`` are all rows of the target, then of each other device; ``offset`` (n,) is that of the target's rows.
+    """
+
+    fit: Fit
+    parameters: Parameters
+    parts: tuple[Task, ...]
+    offset: Floats
+
+    @classmethod
+    def of(cls, pool: Pool, fit: Fit, parameters: Parameters, seed: int, threads: int) -> FitWork:
+        """The work on a pool."""
+        samples = (pool.own, *pool.others)
+        tasks = tuple(Task(part.features, part.log_ratio, part.weight, seed, threads) for part in samples)
+        return cls(fit, parameters, tasks, pool.own.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class FitPiece:
+    """One fit: masks of the rows to fit on, by part, and a mask of the target's rows to predict; None to give the model."""
+
+    keep: tuple[npt.NDArray[np.bool_], ...]
+    test: npt.NDArray[np.bool_] | None = None
+
+
+def fold_piece(pool: Pool, split: Split) -> FitPiece:
+    """The fit that a split asks for."""
+    return FitPiece(tuple(split.keep(part) for part in (pool.own, *pool.others)), split.test)
+
+
+def final_piece(pool: Pool) -> FitPiece:
+    """The fit on everything."""
+    return FitPiece(tuple(np.ones(len(part.rows), dtype=np.bool_) for part in (pool.own, *pool.others)))
+
+
+def run_piece(work: FitWork, piece: FitPiece) -> Any:
+    """Fit; log times of the rows to predict, float64 (none fitted if there are none), or the model. Runs in a worker too."""
+    if piece.test is not None and not piece.test.any():
+        return np.empty(0)
+    with threadpool_limits(limits=work.parts[0].threads):
+        kept = [
+            Task(part.features[rows], part.log_ratio[rows], part.weight[rows], part.seed, part.threads)
+            for part, rows in zip(work.parts, piece.keep, strict=True)
+        ]
+        model = work.fit(_joined(kept), work.parameters)
+        if piece.test is None:
+            return model
+        return model.predict(work.parts[0].features[piece.test]) + work.offset[piece.test]
+
+
+def mean_of_folds(rows: int, folds: Iterable[tuple[npt.NDArray[np.bool_], Floats]]) -> Floats:
+    """Held-out predictions as one array, shape (rows,): NaN for rows that no fold holds out, the mean where several do."""
+    total, count = np.zeros(rows), np.zeros(rows)
+    for test, predicted in folds:
+        total[test] += predicted
+        count[test] += 1
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,4 +1,4 @@
-"""Workers through joblib: processes of this machine (loky) or a Dask cluster, behind :class:`cnnpredict_gui.infra.parallel.Mapper`.
+"""Workers through joblib: processes of this machine (loky), or a Dask cluster.
 
 A worker runs one piece at a time, whatever threads it has: fits seed global generators and stopwatches want no neighbour. What
 pieces share travels once: to processes through a temporary file, to a cluster by Dask's scatter. Nothing but the scheduler
@@ -110,7 +110,7 @@ class DaskWorkers:
     @property
     def workers(self) -> int:
         """Threads of all workers together."""
-        return max(1, sum(self.client.ncores().values()))
+        return max(1, sum(int(count) for count in self.client.ncores().values()))
 
     def map(
         self,
@@ -155,7 +155,7 @@ class _Parallel(joblib.Parallel):  # type: ignore[misc]
         self._watch = watch
 
     def _initialize_backend(self) -> int:
-        return max(2, super()._initialize_backend())  # with 1 joblib would work here instead of on the only worker
+        return max(2, int(super()._initialize_backend()))  # with 1 joblib would work here instead of on the only worker
 
     def _wait_retrieval(self) -> bool:
         self._watch.look()
@@ -247,7 +247,9 @@ def _connected(address: str) -> Iterator[Any]:
             raise WorkerError(f"the scheduler at {address} has no worker", f"start some: dask worker {address}") from None
         _check_versions(client, address)
         if max(client.ncores().values()) > 1:
-            logger.warning("a worker runs one piece at a time: start workers with --nthreads 1 --nworkers CORES to use all cores")
+            logger.warning(
+                "a worker runs one piece at a time: start workers with --nthreads 1 --nworkers CORES to use all cores"
+            )
         yield client
 
 
