@@ -11,21 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.conftest import environment, fill, make_read_only, run_program
+from tests.resilience.conftest import LAYER, environment, fill, make_read_only, run_program
 
 pytestmark = [pytest.mark.skipif(os.name == "nt", reason="environments of POSIX"), pytest.mark.timeout(180)]
-LAYER = [
-    "--input-channels",
-    "16",
-    "--input-height",
-    "28",
-    "--input-width",
-    "28",
-    "--output-channels",
-    "32",
-    "--kernel-size",
-    "3",
-]
 PREDICT = ("-m", "cnnpredict_gui.cli", "predict", "--target", "cpu", *LAYER)
 COLUMNS = "input_channels,input_height,input_width,output_channels,kernel_size"
 SMOKE = ("-m", "cnnpredict_gui", "--smoke-test")
