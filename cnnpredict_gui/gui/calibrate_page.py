@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _INTRO = (
     "Measures layers that fill the predictors' domain, fits a correction (the speed of this machine and a small model of what "
-    "differs), and saves a new target beside the others. Leave the computer alone meanwhile: what else runs gets into the times."
+    "differs), and saves a new target beside the others. Leave the computer alone meanwhile: all that runs gets into the times."
 )
 _MOST_ALIKE = "the processor most alike (found by the times)"
 _EMPTY = "Start, and see the error of every family before and after, on layers that the correction did not see."
