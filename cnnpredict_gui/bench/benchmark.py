@@ -12,13 +12,12 @@ from time import perf_counter
 from cnnpredict_gui import __version__
 from cnnpredict_gui.bench.machine import machine_name
 from cnnpredict_gui.bench.native import why_not
-from cnnpredict_gui.bench.predictor_latency import ENGINES, WARM_UP, Timed, check_sizes, measure_latency
+from cnnpredict_gui.bench.predictor_latency import ENGINES, Timed, check_sizes, measure_latency
+from cnnpredict_gui.bench.sizes import ITERATIONS, WARM_UP
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, ConfigError
 from cnnpredict_gui.serving.library import ModelEntry
 
 logger = logging.getLogger(__name__)
-#: Rows per call that are offered: one layer, a screenful, a batch file.
-USUAL_ROWS = (1, 64, 10_000)
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Plan:
 
     jobs: tuple[tuple[str, str], ...]
     rows: int = 1
-    iterations: int = 100
+    iterations: int = ITERATIONS
     warm_up: int = WARM_UP
 
 

@@ -13,6 +13,7 @@ import psutil
 
 from cnnpredict_gui.bench.child import Message, run_in_child
 from cnnpredict_gui.bench.distribution import Distribution, Floats
+from cnnpredict_gui.bench.sizes import ITERATIONS, MAX_ITERATIONS, MAX_ROWS, MAX_WARM_UP, WARM_UP
 from cnnpredict_gui.bench.use import ResourceUse, UseMeter
 from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.config import LIMITS
@@ -22,11 +23,6 @@ from cnnpredict_gui.serving.library import ModelLibrary
 from cnnpredict_gui.serving.models import TrainedModel
 from cnnpredict_gui.serving.predictor import Predictor
 
-MAX_ROWS = 10_000_000
-MAX_ITERATIONS = 1_000_000
-MAX_WARM_UP = 10_000
-#: Untimed calls before the timed ones.
-WARM_UP = 3
 #: What answers: ONNX Runtime, as the application serves, or the library that trained the model.
 ENGINES = ("onnxruntime", "native")
 
@@ -85,7 +81,7 @@ def check_sizes(iterations: int, rows: int, warm_up: int = WARM_UP) -> None:
 def measure_latency(
     name: str,
     folders: Sequence[Path],
-    iterations: int = 100,
+    iterations: int = ITERATIONS,
     rows: int = 1,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,

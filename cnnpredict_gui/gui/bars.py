@@ -34,7 +34,8 @@ _HEAD = 1.4
 class Bar:
     """One bar: a time with its interval, in ms.
 
-    ``key`` identifies it, ``group`` is the label of the group it stands in, ``note`` the text of its tooltip.
+    ``key`` identifies it, ``group`` is the label of the group it stands in, ``note`` the text of its tooltip, ``whiskers`` says
+    what the interval is.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Bar:
     hatched: bool = False
     mark: str = ""
     note: str = ""
+    whiskers: str = "90 % interval"
 
 
 @dataclass(frozen=True)
@@ -338,7 +340,7 @@ class BarsChart(ChartView):
 
 def tooltip(bar: Bar) -> str:
     """What hovering over a bar says."""
-    lines = [bar.text, f"{sig3(bar.time_ms)} ms, 90 % interval {interval(bar.low_ms, bar.high_ms)} ms"]
+    lines = [bar.text, f"{sig3(bar.time_ms)} ms, {bar.whiskers} {interval(bar.low_ms, bar.high_ms)} ms"]
     return "\n".join([*lines, bar.note] if bar.note else lines)
 
 

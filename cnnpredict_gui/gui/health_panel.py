@@ -68,10 +68,10 @@ class HealthPanel(QWidget):
 
         self.state = state
         self.status.setToolTip("\n".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items()))
-        median = "–" if state.median_ms is None else f"{sig3(state.median_ms)} ms"
+        median = "" if state.median_ms is None else f", median {sig3(state.median_ms)} ms a call"
         self.figures.setText(
             f"{state.models_loaded:,} models loaded, {state.models_failed:,} failed · {state.predictions:,} predictions, "
-            f"{state.errors:,} errors, median {median} a call · up {uptime(state.uptime_s)}"
+            f"{state.errors:,} errors{median} · up {uptime(state.uptime_s)}"
         )
         self.figures.setToolTip("Predictions count layers, once per predictor, since the program was started.")
         more = len(state.reasons) - _REASONS

@@ -51,6 +51,7 @@ class SystemPage(View):
             button.setText(ago(seconds))
             button.setCheckable(True)
             button.setChecked(seconds == min(SPANS))
+            button.setAutoRaise(True)
             button.setAccessibleName(f"Show the last {ago(seconds)}")
             button.setToolTip(f"Show the last {ago(seconds)}")
             self.spans.addButton(button, seconds)

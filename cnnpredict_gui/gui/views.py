@@ -43,6 +43,7 @@ class ViewSpec:
 _GUI = "cnnpredict_gui.gui"
 #: Pages of "This machine", in the order of their tabs. A new page is one more line here.
 PAGES: tuple[ViewSpec, ...] = (
+    ViewSpec("predictors", "Predictors", f"{_GUI}.benchmark_page:BenchmarkPage", "How fast the predictors answer here"),
     ViewSpec("system", "System", f"{_GUI}.system_page:SystemPage", "Processors, memory, disks, network and GPU, live"),
     ViewSpec("measure", "Measure", f"{_GUI}.measure_page:MeasurePage", "Real layers timed here, beside their predictions"),
     ViewSpec("calibrate", "Calibrate", f"{_GUI}.calibrate_page:CalibratePage", "Predictors of this machine in two minutes"),

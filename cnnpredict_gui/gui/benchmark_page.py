@@ -1,0 +1,269 @@
+"""Predictors: how fast the chosen predictors answer on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from cnnpredict_gui import __version__
+from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.gui.benchmark_charts import DistributionChart, LatencyChart
+from cnnpredict_gui.gui.benchmark_data import ResultRow, plan_text, result_rows, run_text
+from cnnpredict_gui.gui.benchmark_form import BenchmarkForm
+from cnnpredict_gui.gui.benchmark_history import HistoryPanel
+from cnnpredict_gui.gui.benchmark_tables import result_table
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.csv_text import Cell
+from cnnpredict_gui.gui.export import export_button
+from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.resource_monitor import Span
+from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.view import View
+from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
+
+if TYPE_CHECKING:
+    from cnnpredict_gui.bench.benchmark import BenchmarkRun, Outcome, Plan
+
+TABS = ("result", "distribution", "history")
+
+
+class _Arrivals(QObject):
+    """Brings the outcomes of one run from its thread to the GUI thread."""
+
+    arrived = Signal(object)
+
+
+class BenchmarkPage(View):
+    """Times the chosen predictors in child processes, shows the result, keeps it, compares it to earlier ones."""
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self.run: BenchmarkRun | None = None
+        self.outcomes: list[Outcome] = []
+        self._task: Task | None = None
+        self._arrivals = _Arrivals()
+        self._span: Span | None = None
+        self._wanted = 0
+        self._plan: Plan | None = None
+        self.form = BenchmarkForm()
+        self.run_button, self.cancel = QPushButton("Run"), QPushButton("Cancel")
+        self.progress = QProgressBar()
+        self.message, self.about = QLabel(), QLabel()
+        self.bars, self.distribution = LatencyChart(context), DistributionChart(context)
+        self.table = result_table(context, self._constants)
+        self.history = HistoryPanel(context)
+        self.tabs = QTabWidget()
+        self._build()
+        self._connect()
+        self._show_state()
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.run_button.setToolTip("Time the predictors chosen on the left, one after the other, each in a process of its own")
+        self.cancel.setToolTip("Stop now; what was measured so far stays on screen but is not kept")
+        self.progress.setAccessibleName("Progress in calls")
+        self.message.setProperty("role", "error")
+        self.message.hide()
+        self.about.setProperty("role", "muted")
+        for label in (self.message, self.about):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = header_row(self.form.native, self.progress, self.run_button, self.cancel)
+        row.insertStretch(1, 1)
+        row.setStretchFactor(self.progress, 3)
+        self.tabs.setDocumentMode(True)
+        self.tabs.setAccessibleName("Benchmark results")
+        self.tabs.addTab(self._result_page(), "Result")
+        self.tabs.addTab(self.distribution, "Distribution")
+        self.tabs.addTab(self.history, "History")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(GRID, GRID, GRID, GRID // 2)
+        layout.setSpacing(GRID // 2)
+        layout.addWidget(self.form)
+        layout.addLayout(row)
+        layout.addWidget(self.message)
+        layout.addWidget(self.tabs, 1)
+
+    def _result_page(self) -> QWidget:
+        below = QWidget()
+        layout = QVBoxLayout(below)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(GRID // 2)
+        row = header_row(self.about)
+        row.setStretch(0, 1)
+        row.addWidget(export_button(self.table, lambda: self.context.theme.current, self, self.context.report))
+        layout.addLayout(row)
+        layout.addWidget(self.table, 1)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.bars)
+        split.addWidget(below)
+        split.setSizes([300, 240])
+        return split
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(self.start)
+        self.cancel.clicked.connect(self.stop)
+        self.history.chosen.connect(self._on_chosen)
+        self.table.selectionModel().selectionChanged.connect(self._show_distribution)
+        self.context.state.selection_changed.connect(self._show_state)
+        self.context.models.progressed.connect(self._show_state)
+        self.context.models.finished.connect(self._on_models)
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Time the chosen predictors."""
+        from cnnpredict_gui.bench.benchmark import Plan, jobs_for, run_benchmark
+        from cnnpredict_gui.bench.history import BenchmarkHistory
+
+        library = self.context.models.library
+        names = {one.path: one.name for one in self.context.models.chosen(self.context.state.selection)}
+        entries = [replace(one, name=names[one.path]) for one in self.context.models.entries if one.path in names]
+        if library is None or not entries or self._task is not None:
+            return
+        sizes = self.form.save()
+        jobs = jobs_for(entries, sizes["native"])
+        plan, folders = Plan(jobs, sizes["rows"], sizes["iterations"], sizes["warm_up"]), library.folders
+        arrivals = self._arrivals = _Arrivals()
+        arrivals.arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
+
+        def work(progress: Progress, cancelled: Cancelled) -> tuple[BenchmarkRun, str, CnnPredictError | None]:
+            run = run_benchmark(plan, folders, progress, cancelled, arrivals.arrived.emit)
+            history = BenchmarkHistory()
+            try:
+                return history.add(run), history.problem, None
+            except CnnPredictError as error:
+                return run, "", error
+
+        self._plan, self.run, self.outcomes = plan, None, []
+        self.message.hide()
+        self.progress.setRange(0, 0)
+        self._span = self.context.monitor.begin(f"Benchmark, {len(entries):,} predictors")
+        task = self._task = self.context.tasks.run("Benchmark", work)
+        task.progress.connect(self._on_progress)
+        task.succeeded.connect(self._on_finished)
+        task.failed.connect(self._complain)
+        task.ended.connect(self._on_ended)
+        self._show_outcomes()
+        self._show_state()
+
+    def stop(self) -> None:
+        """End the run; the process that is being timed is killed within a tenth of a second."""
+        if self._task is not None:
+            self._arrivals.arrived.disconnect(self._on_arrived)
+            self._task.cancel()
+            self.context.say("Cancelled; the run is not kept")
+
+    def _on_arrived(self, outcome: Outcome) -> None:
+        self.outcomes = [*self.outcomes, outcome]
+        self._show_outcomes()
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self.progress.setRange(0, max(total, 1))
+        self.progress.setValue(done)
+
+    def _on_finished(self, answer: tuple[BenchmarkRun, str, CnnPredictError | None]) -> None:
+        run, problem, error = answer
+        if error is not None:
+            self._complain(error)
+        elif problem:
+            self.message.setText(problem)
+            self.message.show()
+        self._on_chosen(run)
+        self.history.reload()
+
+    def _on_ended(self) -> None:
+        self._task = None
+        if self._span is not None:
+            self.context.monitor.end(self._span)
+            self._span = None
+        self._show_state()
+
+    def _complain(self, error: CnnPredictError) -> None:
+        self.message.setText(str(error))
+        self.message.show()
+
+    # -- showing ------------------------------------------------------------------------------------------------------
+
+    def _on_chosen(self, run: BenchmarkRun) -> None:
+        self.run, self.outcomes = run, list(run.outcomes)
+        self._show_outcomes()
+        if self.tabs.currentIndex() == TABS.index("history"):
+            self.tabs.setCurrentIndex(0)
+
+    def _on_models(self) -> None:
+        self._show_state()
+        self._show_outcomes()
+
+    def _show_outcomes(self) -> None:
+        rows = result_rows(self.outcomes, self.context.models.entries)
+        self.table.set_rows(rows)
+        self.bars.show_rows(rows)
+        self._show_distribution()
+        if self.run is not None:
+            self.about.setText(run_text(self.run))
+            self.about.setToolTip(self.run.machine)
+        elif self._plan is not None:
+            done = f"{len(self.outcomes)} of {len(self._plan.jobs)}"
+            self.about.setText(f"{done}: {plan_text(self._plan.rows, self._plan.iterations, self._plan.warm_up)}")
+
+    def _show_distribution(self) -> None:
+        """The selected rows, or all if none is selected."""
+        selected: Sequence[ResultRow] = self.table.selected_rows()
+        self.distribution.show_rows(selected or self.table.rows_model.rows, bool(selected))
+
+    def _show_state(self) -> None:
+        running = self._task is not None
+        chosen = len(self.context.models.chosen(self.context.state.selection))
+        self.run_button.setText(f"Run {chosen} predictor{'s' if chosen != 1 else ''}" if chosen else "Run")
+        self.run_button.setEnabled(chosen > 0 and not running)
+        self.run_button.setVisible(not running)
+        self.cancel.setVisible(running)
+        self.progress.setVisible(running)
+        self.form.setEnabled(not running)
+        self.form.native.setEnabled(not running)
+
+    def _constants(self) -> dict[str, Cell]:
+        if self.run is None:
+            return {"version": __version__}
+        plan = self.run.plan
+        return {
+            "run": self.run.number or None,
+            "started": self.run.started,
+            "machine": self.run.machine,
+            "rows_per_call": plan.rows,
+            "calls": plan.iterations,
+            "warm_up": plan.warm_up,
+            "version": self.run.version,
+        }
+
+    # -- session ------------------------------------------------------------------------------------------------------
+
+    def activated(self) -> None:
+        """Read the history; show the run that was on screen last time."""
+        wanted, self._wanted = self._wanted, 0
+        if wanted and self.run is None and self._task is None:
+            self.history.open_run(wanted)
+        else:
+            self.history.reload()
+
+    def busy(self) -> bool:
+        return self._task is not None or self.history.busy()
+
+    def save(self) -> dict[str, Any]:
+        run = self.run.number if self.run is not None else self._wanted
+        return self.form.save() | {"tab": TABS[self.tabs.currentIndex()], "run": run, "columns": self.table.save_columns()}
+
+    def restore(self, data: dict[str, Any]) -> None:
+        self.form.restore(data)
+        if data.get("tab") in TABS:
+            self.tabs.setCurrentIndex(TABS.index(data["tab"]))
+        self._wanted = data["run"] if type(data.get("run")) is int else 0
+        if isinstance(data.get("columns"), dict):
+            self.table.restore_columns(data["columns"])
