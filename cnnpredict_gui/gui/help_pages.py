@@ -14,6 +14,8 @@ PAGE_OF_VIEW = {
     "network": "networks",
     "batch": "batch-files",
     "machine": "this-machine",
+    "machine.predictors": "benchmark",
+    "machine.system": "system",
     "models": "own-models",
     "log": "troubleshooting",
 }

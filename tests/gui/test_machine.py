@@ -135,4 +135,5 @@ def test_the_window_shows_a_page_by_name(qtbot: QtBot, context: AppContext) -> N
 def test_every_page_has_help() -> None:
     names = {page.name for page in help_pages()}
     assert {page_of(place) for place in MACHINE.places} <= names and page_of("unknown.page") in names
+    assert page_of("machine.system") == "system" and page_of("machine.nothing of its own") == page_of("machine")
     assert MACHINE.places == [f"machine.{spec.name}" for spec in PAGES] and VIEWS[0].places == ["compare"]
