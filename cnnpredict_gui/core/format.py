@@ -48,6 +48,11 @@ def percent(value: float, signed: bool = False) -> str:
     return f"{sign}{sig3(value)} %"
 
 
+def interval_words(low: float, high: float, what: str = "90 % interval") -> str:
+    """Two bounds in ms in words; imported models may have none."""
+    return f"no {what} known" if math.isnan(low) else f"{what} {interval(low, high)} ms"
+
+
 def interval(low: float, high: float) -> str:
     """Two bounds: ``0.91 – 1.12``."""
     return f"{sig3(low)} – {sig3(high)}" if not math.isnan(low) else "–"

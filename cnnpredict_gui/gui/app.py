@@ -130,12 +130,14 @@ class Application(QObject):
 
     def _make_bars(self) -> Iterator[None]:
         from cnnpredict_gui.gui.chrome import add_actions
+        from cnnpredict_gui.gui.imports import Imports
         from cnnpredict_gui.gui.status_bar import StatusBar
         from cnnpredict_gui.gui.workbench import Workbench
 
         add_actions(self.window, self.context)
         yield
         self.workbench = Workbench(self.window, self.context, self.keeper)
+        Imports(self.window, self.context)
         yield
         if not self._remembered:
             self.window.arrange_docks()

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.format import interval, sig3
+from cnnpredict_gui.gui.format import interval_words, sig3
 from cnnpredict_gui.gui.symbols import draw_symbol, hatch
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 
@@ -51,6 +51,11 @@ class Bar:
     mark: str = ""
     note: str = ""
     whiskers: str = "90 % interval"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where the whisker ends; at the time itself if no interval is known."""
+        return (self.time_ms, self.time_ms) if math.isnan(self.low_ms) else (self.low_ms, self.high_ms)
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
                 painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
         for bar, place in zip(self.bars, self.places, strict=True):
-            points = [transform.map(QPointF(self.position(t), place)) for t in (bar.low_ms, bar.time_ms, bar.high_ms)]
+            points = [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
             self._paint_bar(painter, bar, points, left, right, thickness)
         painter.restore()
 
@@ -141,13 +146,14 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
             painter.drawRect(area)
         cap = max(thickness * 0.28, 2)
         painter.setPen(QPen(QColor(self.theme.text), 1.2))
-        painter.drawLines(
-            [
-                QLineF(low, high),
-                QLineF(low.x(), low.y() - cap, low.x(), low.y() + cap),
-                QLineF(high.x(), high.y() - cap, high.x(), high.y() + cap),
-            ]
-        )
+        if not math.isnan(bar.low_ms):
+            painter.drawLines(
+                [
+                    QLineF(low, high),
+                    QLineF(low.x(), low.y() - cap, low.x(), low.y() + cap),
+                    QLineF(high.x(), high.y() - cap, high.x(), high.y() + cap),
+                ]
+            )
         draw_symbol(painter, middle, bar.symbol, max(min(thickness * 0.62, 11), 6), colour, QColor(self.theme.base))
         if thickness >= 9:
             self._paint_text(painter, bar, high, right)
@@ -209,8 +215,8 @@ class Lane:
         if not item.bars:
             return
         marks = [] if math.isnan(item.measured) else [item.measured]
-        low = min(min(bar.low_ms, bar.time_ms) for bar in item.bars)
-        high = max([*marks, *(max(bar.high_ms, bar.time_ms) for bar in item.bars)])
+        low = min(min(bar.ends[0], bar.time_ms) for bar in item.bars)
+        high = max([*marks, *(max(bar.ends[1], bar.time_ms) for bar in item.bars)])
         low = min([*marks, low])
         room = min(max(room_px / max(float(self.box.width()), 200.0), 0.1), 0.5)
         if item.log:
@@ -340,7 +346,7 @@ class BarsChart(ChartView):
 
 def tooltip(bar: Bar) -> str:
     """What hovering over a bar says."""
-    lines = [bar.text, f"{sig3(bar.time_ms)} ms, {bar.whiskers} {interval(bar.low_ms, bar.high_ms)} ms"]
+    lines = [bar.text, f"{sig3(bar.time_ms)} ms, {interval_words(bar.low_ms, bar.high_ms, bar.whiskers)}"]
     return "\n".join([*lines, bar.note] if bar.note else lines)
 
 

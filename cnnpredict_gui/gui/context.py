@@ -42,6 +42,8 @@ class AppContext:
     show_view: Callable[[str], None] = field(default=lambda name: None)
     #: Show a page of the help by its name (empty: that of the view in front).
     show_help: Callable[[str], None] = field(default=lambda page: None)
+    #: Import a native model file (empty: ask for one).
+    import_model: Callable[[str], None] = field(default=lambda path: None)
 
     def shutdown(self) -> None:
         """Stop every thread and wait for it; forget the undo history."""

@@ -143,7 +143,7 @@ class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
     def _paint_band(self, painter: QPainter, transform: QTransform, curve: DrawnCurve) -> None:
         colour = QColor(curve.style.colour)
         colour.setAlphaF(0.13 if self.theme.name == "light" else 0.18)
-        for start, end in runs(np.isfinite(curve.y)):
+        for start, end in runs(np.isfinite(curve.low)):
             if end - start < 2:
                 x, y = _pixels(transform, curve.x[[start, start]], np.array([curve.low[start], curve.high[start]]))
                 painter.setPen(QPen(colour.darker(120), 3))

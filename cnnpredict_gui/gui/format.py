@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cnnpredict_gui.core.format import interval, percent, scaled, sig3
+from cnnpredict_gui.core.format import interval, interval_words, percent, scaled, sig3
 
-__all__ = ["interval", "percent", "scaled", "sig3"]
+__all__ = ["interval", "interval_words", "percent", "scaled", "sig3"]

@@ -17,7 +17,7 @@ from cnnpredict_gui.gui.compare_data import is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_menu
-from cnnpredict_gui.gui.format import interval, sig3
+from cnnpredict_gui.gui.format import interval, interval_words, sig3
 from cnnpredict_gui.gui.theme import GRID, Theme
 
 if TYPE_CHECKING:
@@ -66,16 +66,15 @@ class Gauge(QWidget):
         name = f"{row.target.title}, {FAMILIES[row.family]}"
         if not is_time(answer):
             return f"{name}: {answer.verdict}"
-        return (
-            f"{name}: {sig3(answer.time_ms)} ms, 90 % interval {interval(answer.low_ms, answer.high_ms)} ms, {answer.verdict}"
-        )
+        return f"{name}: {sig3(answer.time_ms)} ms, {interval_words(answer.low_ms, answer.high_ms)}, {answer.verdict}"
 
     def decades(self) -> tuple[int, int]:
         """Powers of ten at the ends of the scale."""
         if self.row is None or not is_time(self.row.prediction):
             return -2, 2
         answer = self.row.prediction
-        low, high = math.floor(math.log10(answer.low_ms)), math.ceil(math.log10(answer.high_ms))
+        ends = (answer.time_ms,) * 2 if math.isnan(answer.low_ms) else (answer.low_ms, answer.high_ms)
+        low, high = math.floor(math.log10(ends[0])), math.ceil(math.log10(ends[1]))
         return (
             (low, high)
             if high - low > 1
@@ -136,7 +135,8 @@ class Gauge(QWidget):
 
         arc(_START, _START - _SPAN, QColor(theme.border), 6)
         answer, family = row.prediction, QColor(theme.family(row.family))
-        arc(angle(answer.low_ms), angle(answer.high_ms), family, 12)
+        if not math.isnan(answer.low_ms):
+            arc(angle(answer.low_ms), angle(answer.high_ms), family, 12)
         self._paint_scale(painter, centre, radius, (low, high), theme)
         at = math.radians(angle(answer.time_ms))
         tip = QPointF(centre.x() + (radius + 6) * math.cos(at), centre.y() - (radius + 6) * math.sin(at))

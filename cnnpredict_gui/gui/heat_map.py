@@ -28,7 +28,7 @@ from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.curves import Floats, ValueAxis, runs
 from cnnpredict_gui.gui.export import Data
-from cnnpredict_gui.gui.format import interval, sig3
+from cnnpredict_gui.gui.format import interval_words, sig3
 from cnnpredict_gui.gui.series import KIND_AXES, predictor_title
 from cnnpredict_gui.gui.sweep_chart import sweep_data
 from cnnpredict_gui.gui.sweep_data import Curve, SweepAnswer
@@ -216,7 +216,7 @@ class HeatMap(ChartView):
         head = ", ".join(f"{name} {value:,}" for name, value in zip(self.answer.result.parameters, values, strict=True))
         if found.status == Status.REFUSED:
             return f"{head}\n{found.verdict}"
-        return f"{head}\n{sig3(found.time_ms)} ms, 90 % interval {interval(found.low_ms, found.high_ms)} ms\n{found.verdict}"
+        return f"{head}\n{sig3(found.time_ms)} ms, {interval_words(found.low_ms, found.high_ms)}\n{found.verdict}"
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         if self.answer is not None and not self.is_empty:

@@ -20,7 +20,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.curves import ValueAxis
 from cnnpredict_gui.gui.export import Data
-from cnnpredict_gui.gui.format import interval, percent, sig3
+from cnnpredict_gui.gui.format import interval_words, percent, sig3
 from cnnpredict_gui.gui.network_data import NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.strip_item import Strip
@@ -120,8 +120,8 @@ class LayerChart(ChartView):
         self.numbers.set_marks([(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)])
 
     def _scale(self, kinds: list[str]) -> None:
-        tops = [float(np.nanmax(strip.item.high)) for strip in self.strips]
-        bottoms = [float(np.nanmin(strip.item.low)) for strip in self.strips]
+        tops = [float(np.nanmax([strip.item.time, strip.item.high])) for strip in self.strips]
+        bottoms = [float(np.nanmin([strip.item.time, strip.item.low])) for strip in self.strips]
         for number, strip in enumerate(self.strips):
             alike = [i for i, kind in enumerate(kinds) if kind == kinds[number]] if self.same.isChecked() else [number]
             strip.scale(len(self.convolutions), min(bottoms[i] for i in alike), max(tops[i] for i in alike))
@@ -167,7 +167,7 @@ class LayerChart(ChartView):
         lines = [f"{index + 1}: {layer.name}" + (f" ({layer.count}×)" if layer.count > 1 else ""), label]
         if found is not None and found.status != Status.REFUSED:
             each = " each" if layer.count > 1 else ""
-            lines.append(f"{sig3(found.time_ms)} ms{each}, 90 % interval {interval(found.low_ms, found.high_ms)} ms")
+            lines.append(f"{sig3(found.time_ms)} ms{each}, {interval_words(found.low_ms, found.high_ms)}")
             lines.append(f"{percent(100 * float(result.share[index]))} of the sum")
         measured = result.measured_ms[index] if result.measured_ms else math.nan
         if found is not None and measured > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
@@ -19,7 +19,10 @@ from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
 
-FILTERS = {"All": "", "Ready": "loaded", "Failed": "failed", "Own": "user", "Bundled": "bundled"}
+if TYPE_CHECKING:
+    from cnnpredict_gui.serving.library import ModelEntry
+
+FILTERS = {"All": "", "Ready": "loaded", "Failed": "failed", "Own": "user", "Imported": "imported", "Bundled": "bundled"}
 
 
 class ModelsView(View):
@@ -31,6 +34,7 @@ class ModelsView(View):
         self.filter = QComboBox()
         self.reload_button = QPushButton("&Rescan")
         self.add_button = QPushButton("&Add folder…")
+        self.import_button = QPushButton("&Import…")
         self.location_button = QPushButton("Open &location")
         self.use_button = QPushButton("&Use in Compare")
         self.table = TableView(
@@ -61,6 +65,7 @@ class ModelsView(View):
         for button, tip, slot in (
             (self.reload_button, "Search the folders again (F5); what is loaded and unchanged stays", self._reload),
             (self.add_button, "Look for models in a further folder, from now on", self._choose_folder),
+            (self.import_button, "Make a predictor of a native model file: the selected one, or another", self.import_selected),
             (self.location_button, "Show the model's files in the file manager", self.open_location),
             (self.use_button, "Choose the selected predictors in the Compare view", self.use_selected),
         ):
@@ -90,7 +95,15 @@ class ModelsView(View):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID, GRID, GRID)
         layout.setSpacing(GRID)
-        row = header_row(self.search, self.filter, self.use_button, self.location_button, self.add_button, self.reload_button)
+        row = header_row(
+            self.search,
+            self.filter,
+            self.use_button,
+            self.location_button,
+            self.import_button,
+            self.add_button,
+            self.reload_button,
+        )
         row.setStretch(0, 1)
         layout.addLayout(row)
         layout.addWidget(self.splitter, 1)
@@ -158,6 +171,11 @@ class ModelsView(View):
         if folder:
             add_models_folder(self.context, Path(folder))
 
+    def import_selected(self) -> None:
+        """Import the selected model if it is a native file that failed; else ask for a file."""
+        native = [row.entry.path for row in self.table.selected_rows() if _is_unmapped(row.entry)]
+        self.context.import_model(str(native[0]) if native else "")
+
     def open_location(self) -> None:
         """Show the selected model's files in the desktop's file manager."""
         for row in self.table.selected_rows()[:1]:
@@ -189,6 +207,11 @@ class ModelsView(View):
 
     def busy(self) -> bool:
         return self._refill.isActive() or self.context.models.loading
+
+
+def _is_unmapped(entry: ModelEntry) -> bool:
+    """Whether this is a native file, or an ``.onnx``, that nothing describes."""
+    return entry.status == "failed" and entry.card is None and entry.family != "consensus" and entry.path.is_file()
 
 
 def add_models_folder(context: AppContext, folder: Path) -> None:

@@ -28,7 +28,7 @@ PROTOCOLS = {
     "leave_one_network_out": "networks never seen",
     "unseen_combinations": "combinations never seen",
 }
-STATUS_TEXTS = {"loaded": "ready", "found": "not loaded yet", "failed": "failed"}
+STATUS_TEXTS = {"loaded": "ready", "found": "not loaded yet", "failed": "failed", "waiting": "importing…"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,12 @@ COLUMNS: tuple[Column, ...] = (
         lambda r: KIND_TEXTS[r.entry.target.time_kind] if r.entry.target else "",
     ),
     Column("size_bytes", "size (kB)", lambda r: r.size, lambda r: f"{max(r.size / 1e3, 0.1):,.0f}", numeric=True),
-    Column("origin", "origin", lambda r: r.entry.origin, tip="bundled with the program, or the user's own"),
+    Column(
+        "origin",
+        "origin",
+        lambda r: r.entry.origin,
+        tip="bundled with the program, the user's own, or imported from a native file",
+    ),
     Column("reason", "reason", lambda r: r.entry.reason, tip="Why it cannot be used and what to do"),
     Column("name", "name", lambda r: r.entry.name, hidden=True),
     Column(
@@ -223,6 +228,7 @@ def _sections(card: ModelCard) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Hyperparameters", [(name, str(value)) for name, value in card.hyperparameters.items()]),
         ("Libraries", [*card.library_versions.items(), ("Seed", str(card.seed)), ("Made", card.created or "not told")]),
         ("Files and SHA-256", list(card.files.items())),
+        ("Imported from", [("Native file", card.imported_from)] if card.imported_from else []),
         ("Notes", [(str(number), note) for number, note in enumerate(card.notes, 1)]),
     ]
 

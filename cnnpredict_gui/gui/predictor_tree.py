@@ -191,7 +191,7 @@ class PredictorTree(QWidget):
 
     def _dress(self, item: QTreeWidgetItem, leaf: Leaf, icon: QIcon) -> None:
         theme = self._context.theme.current
-        item.setText(0, FAMILIES[leaf.family])
+        item.setText(0, " · ".join(part for part in (FAMILIES[leaf.family], leaf.variant) if part))
         item.setIcon(0, icon)
         item.setData(0, _NAME, leaf.name)
         starred = leaf.name in self._state.favourites
@@ -201,7 +201,9 @@ class PredictorTree(QWidget):
         item.setTextAlignment(1, Qt.AlignmentFlag.AlignRight)
         usable = leaf.status != "failed"
         item.setDisabled(not usable)
-        status = {"loaded": "ready", "found": "loading…", "failed": f"failed: {leaf.reason}"}[leaf.status]
+        status = {"loaded": "ready", "found": "loading…", "waiting": "importing…", "failed": f"failed: {leaf.reason}"}[
+            leaf.status
+        ]
         item.setToolTip(0, f"{leaf.name}: {status}")
 
     def _show_selection(self, names: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, Target
+from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINING_PREFIX, Target, predictor_name
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
@@ -27,6 +27,12 @@ class Leaf:
     target: Target
     status: str
     reason: str
+
+    @property
+    def variant(self) -> str:
+        """What tells it from the target's usual predictor of this family: the name of the file it was imported from."""
+        usual = predictor_name(self.family, f"{TRAINING_PREFIX}{self.target.name}")
+        return self.name.removeprefix(usual).lstrip("-_") if self.name.startswith(usual) else ""
 
 
 def leaves(entries: Iterable[ModelEntry]) -> list[Leaf]:

@@ -96,7 +96,8 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         if width < 3:
             return
         cap, lines = min(width * 0.25, 4.0), []
-        for at, least, most in zip(places.tolist(), low.tolist(), high.tolist(), strict=True):
+        known = np.isfinite(low)
+        for at, least, most in zip(places[known].tolist(), low[known].tolist(), high[known].tolist(), strict=True):
             lines += [
                 QLineF(at, least, at, most),
                 QLineF(at - cap, least, at + cap, least),

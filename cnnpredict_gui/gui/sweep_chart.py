@@ -164,7 +164,7 @@ class SweepChart(ChartView):
         if self._zoomed:
             item.update()
             return
-        parts = [part for curve in item.curves for part in ((curve.low, curve.high) if item.bands else (curve.y,))]
+        parts = [part for curve in item.curves for part in (curve.y, *((curve.low, curve.high) if item.bands else ()))]
         y = np.concatenate(parts)
         low, high = float(np.nanmin(y)), float(np.nanmax(y))
         if not self.log_y.isChecked():

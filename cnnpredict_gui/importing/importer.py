@@ -81,6 +81,7 @@ def import_file(
     training = f"{TRAINING_PREFIX}{mapping.target.name}"
     if out is None:  # beside the bundled predictor of this target and family, not in its place
         training += f"-{_slug(path.stem)}"
+        mapping = _titled(mapping, _slug(path.stem))
     place = (out or user_models_dir()) / training / folder
     with tempfile.TemporaryDirectory(prefix="cnnpredict-import-") as work:
         answer = _logged(path, lambda: _read(path, mapping, card, Path(work), progress, cancelled))
@@ -213,6 +214,12 @@ def _check_hash(path: Path, card: ModelCard | None) -> None:
         )
 
 
+def _titled(mapping: FeatureMapping, variant: str) -> FeatureMapping:
+    """The same with the file's name in the title of the target, so that charts and tables tell the models apart."""
+    target = mapping.target.model_copy(update={"title": f"{mapping.target.title} · {variant}"})
+    return mapping.model_copy(update={"target": target})
+
+
 def _slug(stem: str) -> str:
     """The file's name as part of a folder's; names that lose letters get a mark of their own."""
     text = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40]
@@ -253,6 +260,7 @@ def _kept(
     made = made.model_copy(
         update={
             "name": name,
+            "target": mapping.target,
             "output": "log_ms" if mapping.output in LOG_OUTPUTS else "ms",
             "files": files | {onnx.name: sha256_of(onnx)},
             "notes": (*(card.notes if card else ()), *notes),

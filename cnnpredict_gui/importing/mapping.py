@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ OUTPUTS: dict[str, str] = {
 #: Outputs served as logs: factor and shift that make them the natural log of ms.
 LOG_OUTPUTS = {"log_ms": (1.0, 0.0), "log_s": (1.0, math.log(1e3)), "log10_ms": (math.log(10), 0.0)}
 Activation = Literal["identity", "relu", "tanh", "sigmoid", "softplus", "elu", "leaky_relu", "silu", "gelu"]
+ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 _MAX_BYTES = 2_000_000
 _WRITE = "see the help page on importing models"
 
@@ -162,7 +163,7 @@ def _text(path: Path) -> str:
 def known_targets(cards: Iterable[ModelCard]) -> dict[str, ModelCard]:
     """Targets that are there already, by name, with a card that describes each."""
     found: dict[str, ModelCard] = {}
-    for card in cards:
+    for card in sorted(cards, key=lambda card: bool(card.imported_from)):
         found.setdefault(card.target.name, card)
     return found
 
@@ -202,7 +203,8 @@ def make_mapping(values: Mapping[str, Any], targets: Mapping[str, ModelCard], wh
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "mapping"
-        raise CardError(f"{where}: {name}: {first['msg']}", _hint(name, list(TRAINED_FAMILIES))) from None
+        text = "is missing" if first["type"] == "missing" else f"is wrong: {first['msg']}"
+        raise CardError(f"{where}: {name} {text}", _hint(name, list(TRAINED_FAMILIES))) from None
     made.check()
     return made
 

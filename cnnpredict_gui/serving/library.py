@@ -342,7 +342,7 @@ def _mark_replaced(slots: list[_Slot]) -> None:
     """Of models with one name and version only the last found is used; the others say so."""
     last: dict[str, _Slot] = {}
     for slot in slots:
-        if slot.entry.status == "failed":
+        if slot.entry.status in ("failed", "waiting"):
             continue
         other = last.get(slot.entry.full_name)
         if other is not None:

@@ -161,7 +161,7 @@ class _Judges:
                     arrays = [np.concatenate(values) for values in (each.predicted, each.low, each.high)]
                     predictor = each.predictor
                     kind = predictor.target.time_kind
-                    figures = metrics(true, *arrays)
+                    figures = metrics(true, *(array for array in arrays if np.isfinite(array).all()))
                     out.append(Evaluation(target, predictor.family, predictor.name, kind, figures, each.refused))
         return out
 
