@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import sys
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ import onnxruntime as ort
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.core.table import Floats
 
+logger = logging.getLogger(__name__)
 INPUT_NAME = "features"
 #: Rows given to ONNX Runtime at once: what a network computes between its layers then stays in the core's cache.
 RUN_ROWS = 1_024
@@ -47,14 +49,42 @@ class OnnxModel:
             raise ModelFileError(f"ONNX Runtime cannot load it: {first_line(error)}", "train or export it again") from None
         self._session._model_bytes = b""  # kept by ONNX Runtime for a fallback that is not used here
         self._output = _check_form(self._session, features)
+        self._failed = False
+        self._check_answers(features)
 
     def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
-        """Answers of shape (n,), float64, for features of shape (n, F)."""
+        """Answers of shape (n,), float64, for features of shape (n, F); NaN where the model fails on them."""
         if len(matrix) > RUN_ROWS:
             starts = range(0, len(matrix), RUN_ROWS)
             return np.concatenate([self.run(matrix[start : start + RUN_ROWS]) for start in starts])
-        answer = self._session.run([self._output], {INPUT_NAME: matrix})[0]
-        return np.asarray(answer, dtype=np.float64).reshape(-1)
+        try:
+            answer = self._answers(matrix)
+        except Exception as error:  # one model must not stop the others
+            self._tell(first_line(error))
+            return np.full(len(matrix), np.nan)
+        if len(answer) != len(matrix):
+            self._tell(f"{len(answer)} answers to {len(matrix)} rows")
+            return np.full(len(matrix), np.nan)
+        return answer
+
+    def _answers(self, matrix: npt.NDArray[np.float32]) -> Floats:
+        return np.asarray(self._session.run([self._output], {INPUT_NAME: matrix})[0], dtype=np.float64).reshape(-1)
+
+    def _tell(self, problem: str) -> None:
+        """Log the first failure."""
+        if not self._failed:
+            self._failed = True
+            logger.warning("a model gives no times: %s", problem)
+
+    def _check_answers(self, features: int) -> None:
+        """Try it: some faults, such as a tree that asks for a column that is not there, only show then."""
+        rows = 3
+        try:
+            found = len(self._answers(np.ones((rows, features), dtype=np.float32)))
+        except Exception as error:
+            raise ModelFileError(f"ONNX Runtime cannot run it: {first_line(error)}", "train or export it again") from None
+        if found != rows:
+            raise ModelFileError(f"it gives {found} numbers for {rows} rows", "export it again: one number per row out")
 
 
 def give_memory_back() -> None:
