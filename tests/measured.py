@@ -20,4 +20,5 @@ def measured(
     config: ConvConfig, median_ms: float, setting: Setting = SETTING, at: str = "2026-01-01T00:00:00+00:00"
 ) -> Measurement:
     """A measurement of a layer, quiet and stable."""
-    return Measurement(config, setting, median_ms, 0.9 * median_ms, 0.95 * median_ms, 1.05 * median_ms, 0.05, 20, 0.0, True, at)
+    times = (median_ms, 0.9 * median_ms, 0.95 * median_ms, 1.05 * median_ms)
+    return Measurement(config, setting, *times, 0.05, 20, 0.0, measured_at=at)

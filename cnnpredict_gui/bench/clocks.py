@@ -11,15 +11,26 @@ from dataclasses import dataclass
 from math import nan
 from typing import Any, Protocol
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Ticks:
-    """One timed call: ``wall_ms`` by the host clock until the result is there, ``device_ms`` by the device's (NaN: none)."""
+    """One timed call: ``wall_ms`` by the host clock until the result is there, ``device_ms`` by the device's (NaN: none).
+
+    ``interrupted`` tells that the system gave the processor to another program meanwhile; ``own_ms`` is the processor time of
+    the calling thread (NaN: not asked for), which such interruptions do not lengthen.
+    """
 
     wall_ms: float
     device_ms: float = nan
+    interrupted: bool = False
+    own_ms: float = nan
 
 
 class Clock(Protocol):
@@ -30,13 +41,24 @@ class Clock(Protocol):
 
 
 class HostClock:
-    """For processors: a call returns when it is done. ``time.perf_counter``, better than a microsecond."""
+    """For processors: a call returns when it is done. ``time.perf_counter``, better than a microsecond.
+
+    Interruptions are involuntary context switches of this process (``getrusage``; unknown on Windows).
+    """
 
     def time(self, call: Call) -> Ticks:
         """Time one call."""
+        switches, own = _switches(), time.thread_time()
         start = time.perf_counter()
         call()
-        return Ticks((time.perf_counter() - start) * 1e3)
+        wall = time.perf_counter() - start
+        own = time.thread_time() - own
+        return Ticks(wall * 1e3, interrupted=_switches() > switches, own_ms=own * 1e3)
+
+
+def _switches() -> int:
+    """How often this process had to give way to another program so far."""
+    return 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 class CudaClock:

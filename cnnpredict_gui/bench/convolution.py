@@ -19,6 +19,8 @@ from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError
 
 TORCH_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+#: Calls that were not interrupted, from which on the others are left out.
+MIN_QUIET = 4
 #: Two-sided 95 % quantile of the normal distribution.
 _Z95 = 1.96
 
@@ -28,7 +30,8 @@ class Timing:
     """Times of the repeated calls of one layer, in milliseconds.
 
     ``device_ms`` is the median by the device's own clock, NaN where it has none. ``stable`` says whether the median was known
-    to the tolerance asked for before the time ran out.
+    to the tolerance asked for before the time ran out. Calls that other programs interrupted (``interrupted``: their share) are
+    left out; where hardly any was spared, the processor time of one-thread calls stands for the host clock (``own_time``).
     """
 
     median_ms: float
@@ -39,6 +42,8 @@ class Timing:
     p75_ms: float = nan
     device_ms: float = nan
     stable: bool = True
+    interrupted: float = 0.0
+    own_time: bool = False
 
 
 def median_uncertainty(times: Sequence[float]) -> float:
@@ -82,7 +87,7 @@ class Stopwatch:
         torch.backends.cuda.matmul.allow_tf32 = tf32
         torch.backends.cudnn.allow_tf32 = tf32
         self.budget_ms, self.min_repeats, self.max_repeats = budget_ms, min_repeats, max_repeats
-        self.tolerance, self.warm_up, self.device = tolerance, warm_up, device
+        self.tolerance, self.warm_up, self.device, self.threads = tolerance, warm_up, device, threads
         self._clock = clock or clock_for(torch, device)
         self._pool = torch.empty(0, device=device)
 
@@ -103,20 +108,45 @@ class Stopwatch:
             call = self._call(config)
             for _ in range(self.warm_up):
                 self._clock.time(call)
-            return _summary(*self._repeat(call))
+            return self._summary(self._repeat(call))
 
-    def _repeat(self, call: Callable[[], object]) -> tuple[list[Ticks], bool]:
+    def _repeat(self, call: Callable[[], object]) -> list[Ticks]:
         ticks: list[Ticks] = []
         spent = 0.0
         while len(ticks) < self.min_repeats or (spent < self.budget_ms and len(ticks) < self.max_repeats):
             ticks.append(self._clock.time(call))
             spent += ticks[-1].wall_ms
             if self.tolerance and len(ticks) >= self.min_repeats and len(ticks) % 4 == 0 and self._known(ticks):
-                return ticks, True
-        return ticks, not self.tolerance or self._known(ticks)
+                break
+        return ticks
+
+    def _times(self, ticks: list[Ticks]) -> tuple[list[float], bool]:
+        """Times to go by (ms), and whether they are processor times: those of calls that were not interrupted, if there are."""
+        quiet = [one.wall_ms for one in ticks if not one.interrupted]
+        if len(quiet) >= min(MIN_QUIET, len(ticks)):
+            return quiet, False
+        own = [one.own_ms for one in ticks]
+        return (own, True) if self.threads == 1 and not np.isnan(own).any() else ([one.wall_ms for one in ticks], False)
 
     def _known(self, ticks: list[Ticks]) -> bool:
-        return median_uncertainty([one.wall_ms for one in ticks]) <= self.tolerance
+        return median_uncertainty(self._times(ticks)[0]) <= self.tolerance
+
+    def _summary(self, ticks: list[Ticks]) -> Timing:
+        used, own_time = self._times(ticks)
+        times = np.array(used)
+        low, median, high = np.percentile(times, (25, 50, 75)).tolist()
+        return Timing(
+            median,
+            float(times.min()),
+            float(times.std() / median),
+            len(ticks),
+            low,
+            high,
+            float(np.median([one.device_ms for one in ticks])),
+            not self.tolerance or self._known(ticks),
+            sum(one.interrupted for one in ticks) / len(ticks),
+            own_time,
+        )
 
     def _call(self, c: ConvConfig) -> Callable[[], object]:
         """What is timed, with its tensors made."""
@@ -134,10 +164,3 @@ class Stopwatch:
         wanted = [c.direction == "backward_data", c.direction == "backward_weights", False]
         backward = torch.ops.aten.convolution_backward
         return lambda: backward(gradient, inputs, weights, None, stride, padding, dilation, False, [0, 0], c.groups, wanted)
-
-
-def _summary(ticks: list[Ticks], stable: bool) -> Timing:
-    walls = np.array([one.wall_ms for one in ticks])
-    low, median, high = np.percentile(walls, (25, 50, 75)).tolist()
-    device = float(np.median([one.device_ms for one in ticks]))
-    return Timing(median, float(walls.min()), float(walls.std() / median), len(walls), low, high, device, stable)

@@ -26,7 +26,18 @@ from cnnpredict_gui.infra.paths import data_dir
 FORMAT = 1
 FILE_NAME = "measurements.sqlite"
 logger = logging.getLogger(__name__)
-_TIMES = ("median_ms", "min_ms", "p25_ms", "p75_ms", "relative_std", "repeats", "device_ms", "stable")
+_TIMES = (
+    "median_ms",
+    "min_ms",
+    "p25_ms",
+    "p75_ms",
+    "relative_std",
+    "repeats",
+    "device_ms",
+    "stable",
+    "interrupted",
+    "own_time",
+)
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS measurement (
     config TEXT NOT NULL, setting TEXT NOT NULL, measured_at TEXT NOT NULL,
@@ -131,7 +142,12 @@ def _measurement(row: tuple[Any, ...]) -> Measurement | None:
     config, setting, measured_at, *times = row
     try:
         values: dict[str, Any] = {name: nan if value is None else value for name, value in zip(_TIMES, times, strict=True)}
-        values |= {"repeats": int(values["repeats"]), "stable": bool(values["stable"]), "measured_at": measured_at}
+        values |= {
+            "repeats": int(values["repeats"]),
+            "stable": bool(values["stable"]),
+            "own_time": bool(values["own_time"]),
+            "measured_at": measured_at,
+        }
         return Measurement(ConvConfig.parse(json.loads(config)), Setting(**json.loads(setting)), **values)
     except Exception as error:  # one row must not hide the others
         logger.warning("a kept measurement cannot be read: %s", error)

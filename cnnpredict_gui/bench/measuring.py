@@ -172,7 +172,18 @@ def _timed(watch: Stopwatch, config: ConvConfig, device: str) -> Message:
     return {name: getattr(timing, name) for name in _TIMING_FIELDS}
 
 
-_TIMING_FIELDS = ("median_ms", "min_ms", "p25_ms", "p75_ms", "relative_std", "repeats", "device_ms", "stable")
+_TIMING_FIELDS = (
+    "median_ms",
+    "min_ms",
+    "p25_ms",
+    "p75_ms",
+    "relative_std",
+    "repeats",
+    "device_ms",
+    "stable",
+    "interrupted",
+    "own_time",
+)
 
 
 def _check_memory(config: ConvConfig, device: str) -> None:

@@ -130,7 +130,7 @@ def _print(result: MeasureResult, counts: dict[ConvConfig, int], errors: list[Me
             sig3(one.iqr_percent),
             sig3(one.device_ms),
             str(one.repeats),
-            one.error or ("" if one.stable else "median not yet stable"),
+            one.remark,
         )
         for one in result.measurements
     ]

@@ -38,7 +38,8 @@ class Measurement:
 
     ``median_ms`` is the host clock around one call (``framework_wall_clock``), ``device_ms`` the device's own clock
     (``kernel``), NaN on processors. Half of the calls lie between ``p25_ms`` and ``p75_ms``. ``error`` says why there is no
-    time.
+    time. ``interrupted`` is the share of calls that other programs interrupted (left out of the times); ``own_time`` tells that
+    hardly any was spared, so that the processor time of the calls stands for the host clock.
     """
 
     config: ConvConfig
@@ -51,8 +52,19 @@ class Measurement:
     repeats: int = 0
     device_ms: float = nan
     stable: bool = True
+    interrupted: float = 0.0
+    own_time: bool = False
     measured_at: str = ""
     error: str = ""
+
+    @property
+    def remark(self) -> str:
+        """What makes the time doubtful, or why there is none; empty for a good one."""
+        if self.error:
+            return self.error
+        if self.own_time:
+            return "calls were interrupted: their processor time"
+        return "" if self.stable else "median not yet stable"
 
     @property
     def iqr_percent(self) -> float:

@@ -30,11 +30,7 @@ _SCATTERED = 20.0
 def _doubt(one: Measurement, theme: Theme) -> str | None:
     if one.error:
         return theme.error
-    return theme.warning if not one.stable or one.iqr_percent > _SCATTERED else None
-
-
-def _remark(one: Measurement) -> str:
-    return one.error or ("" if one.stable else "median not yet stable")
+    return theme.warning if one.remark or one.iqr_percent > _SCATTERED else None
 
 
 MEASUREMENT_COLUMNS = (
@@ -62,7 +58,16 @@ MEASUREMENT_COLUMNS = (
     Column("p75_ms", "75 % (ms)", lambda r: r.p75_ms, hidden=True, numeric=True),
     Column("device_ms", "device (ms)", lambda r: r.device_ms, tip="By the GPU's own clock", hidden=True, numeric=True),
     Column("repeats", "calls", lambda r: r.repeats, tip="Calls that were timed, after the warm-up", numeric=True),
-    Column("remark", "remark", _remark, colour=_doubt),
+    Column(
+        "interrupted_percent",
+        "interrupted",
+        lambda r: 100 * r.interrupted,
+        lambda r: percent(100 * r.interrupted),
+        "Share of calls that other programs interrupted; they are left out",
+        hidden=True,
+        numeric=True,
+    ),
+    Column("remark", "remark", lambda r: r.remark, colour=_doubt),
     Column("measured_at", "measured at (UTC)", lambda r: r.measured_at, hidden=True),
 )
 

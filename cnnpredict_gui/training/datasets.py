@@ -25,6 +25,8 @@ from cnnpredict_gui.infra.paths import resources_dir
 SHAPE_FIELDS = INTEGER_FIELDS
 #: ``source`` of rows measured by ``cnnpredict collect``.
 COLLECTED = "cnnpredict-collect"
+#: Where a parquet file's metadata holds the figures of its device, as JSON.
+DEVICE_KEY = b"device_figures"
 #: Relative standard deviation of a layer's repeats at which it counts half.
 SCATTER_SCALE = 0.5
 #: Element types and direction the predictors are trained for.
@@ -133,7 +135,7 @@ def _measurements(parts: list[pa.Table], target: str) -> Measurements:
     kind, framework = _first(table, "time_kind", ""), _first(table, "framework", "unknown")
     if kind not in TIME_KINDS:
         raise DataFileError(f"time_kind {kind!r} of {target} is unknown", f"use one of {', '.join(TIME_KINDS)}")
-    device = find_device(device_key, _first(table, "source", "unknown"))
+    device = stated_device(parts[0]) or find_device(device_key, _first(table, "source", "unknown"))
     networks = np.full(len(times), "", dtype=object)
     if "networks" in table.column_names:
         networks = np.array([text or "" for text in table["networks"].to_pylist()], dtype=object)[valid]
@@ -222,6 +224,17 @@ def names_present(table: ConfigTable, field: str) -> tuple[str, ...]:
 def _devices() -> dict[str, Device]:
     content = json.loads((resources_dir() / "devices.json").read_text(encoding="utf-8"))
     return {key: Device(**values) for key, values in content["devices"].items()}
+
+
+def stated_device(table: pa.Table) -> Device | None:
+    """Datasheet figures that a file states in its metadata, as imported files do."""
+    stated = (table.schema.metadata or {}).get(DEVICE_KEY)
+    return Device.model_validate_json(stated) if stated else None
+
+
+def known_devices() -> dict[str, Device]:
+    """Datasheet figures of the devices that come with the program, by their keys in the data."""
+    return dict(_devices())
 
 
 def find_device(key: str, source: str = "") -> Device:

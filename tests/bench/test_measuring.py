@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +50,33 @@ def test_scattered_times_are_repeated_until_the_budget_and_called_unstable() -> 
     assert not timing.stable
     assert (timing.median_ms, timing.p25_ms, timing.p75_ms) == (2.0, 1.0, 3.0)
     assert timing.relative_std == pytest.approx(0.5)
+
+
+class InterruptedClock:
+    """Every call takes 1 ms of processor time; some are interrupted for 9 ms. Counts calls."""
+
+    def __init__(self, interrupted: list[bool]) -> None:
+        self.interrupted, self.calls = interrupted, 0
+
+    def time(self, call: Callable[[], object]) -> Ticks:
+        self.calls += 1
+        hit = self.interrupted[self.calls % len(self.interrupted)]
+        return Ticks(10.0 if hit else 1.1, interrupted=hit, own_ms=1.0)
+
+
+def test_interrupted_calls_are_left_out_and_without_others_processor_time_counts() -> None:
+    half = Stopwatch(budget_ms=500, min_repeats=8, tolerance=0.01, clock=InterruptedClock([True, False])).time(layer())
+    assert (half.median_ms, half.interrupted, half.own_time, half.stable) == (1.1, 0.5, False, True)
+    always = Stopwatch(budget_ms=500, min_repeats=8, tolerance=0.01, clock=InterruptedClock([True])).time(layer())
+    assert (always.median_ms, always.interrupted, always.own_time) == (1.0, 1.0, True)
+    threads = Stopwatch(threads=2, budget_ms=500, min_repeats=8, clock=InterruptedClock([True])).time(layer())
+    assert (threads.median_ms, threads.own_time) == (10.0, False)  # processor time of one thread says nothing then
+    assert "interrupted" in Measurement(layer(), SETTING, 1.0, interrupted=1.0, own_time=True).remark
+
+
+def test_host_clock_tells_processor_time_from_waiting() -> None:
+    waiting = HostClock().time(lambda: sleep(0.05))
+    assert waiting.own_ms < 10 < waiting.wall_ms
 
 
 def test_uncertainty_of_the_median_shrinks_with_repeats() -> None:
