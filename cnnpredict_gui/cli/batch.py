@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     check_output_name(Path(options.output))
     predictors = usage.chosen_predictors(options, usage.open_library(options))
     with Progress("rows") as progress:
-        summary = run_batch(Path(options.input), Path(options.output), predictors, _mapping(options.map), progress)
+        summary = run_batch(Path(options.input), Path(options.output), predictors, usage.column_mapping(options.map), progress)
     for error in summary.errors[:_ERRORS_SHOWN]:
         usage.warn(f"line {error.line}: {error.message}")
     if summary.rows_in_error > _ERRORS_SHOWN:
@@ -68,18 +68,6 @@ def run(options: argparse.Namespace) -> int:
         usage.warn("error: no row could be predicted (see the columns verdict and error)")
         return 2
     return 0
-
-
-def _mapping(texts: list[str]) -> dict[str, str]:
-    mapping: dict[str, str] = {}
-    for text in texts:
-        theirs, mark, ours = text.rpartition("=")
-        if not mark or not theirs or not ours:
-            raise usage.UsageError(f"--map {text!r} is incomplete", "write --map in_channels=input_channels")
-        if theirs in mapping:
-            raise usage.UsageError(f"column {theirs!r} is mapped twice", "map each column once")
-        mapping[theirs] = ours
-    return mapping
 
 
 def _json(summary: BatchSummary) -> dict[str, Any]:

@@ -227,6 +227,23 @@ def whole_number(option: str, text: str) -> int:
         raise UsageError(f"{option} is {text!r}, not a whole number", f"write {option} 10") from None
 
 
+def column_mapping(texts: Sequence[str]) -> dict[str, str]:
+    """Column to parameter from options like ``in_channels=input_channels``.
+
+    Raises:
+        UsageError: one is incomplete, or maps a column twice.
+    """
+    mapping: dict[str, str] = {}
+    for text in texts:
+        theirs, mark, ours = text.rpartition("=")
+        if not mark or not theirs or not ours:
+            raise UsageError(f"--map {text!r} is incomplete", "write --map in_channels=input_channels")
+        if theirs in mapping:
+            raise UsageError(f"column {theirs!r} is mapped twice", "map each column once")
+        mapping[theirs] = ours
+    return mapping
+
+
 def prepare_folder(folder: Path) -> None:
     """Make a folder that results will go to, before the work that takes long.
 

@@ -89,7 +89,7 @@ def load_measurements(files: Sequence[Path], target: str) -> tuple[Measurements,
     for path, table in zip(files, tables, strict=True):
         missing = [name for name in ("target", "time_ms", "time_kind") if name not in table.column_names]
         if missing:
-            raise DataFileError(f"{path} has no column {', '.join(missing)}", "see the data schema in the README")
+            raise DataFileError(f"{path} has no column {', '.join(missing)}", "a table of your own needs --device: its figures")
     names = sorted({str(name) for table in tables for name in table["target"].unique().to_pylist()})
     if target not in names:
         raise DataFileError(f"no measurements of target {target!r} in the files", nearest(target, names))

@@ -33,7 +33,7 @@ UNIT_WORDS = {"ms": "milliseconds", "s": "seconds", "us": "microseconds", "ns": 
 #: Rows that training needs at the least, and from which on the errors it tells are worth something.
 MIN_ROWS, GOOD_ROWS = 30, 500
 #: Times of a layer outside of these (ms) are hardly right; a rate this much above the peak is not.
-_LIKELY_MS, _ABOVE_PEAK = (5e-4, 1e5), 1.5
+_LIKELY_MS, _ABOVE_PEAK = (5e-4, 1e4), 1.5
 #: Repeats of one layer that differ by more than this factor disagree.
 _DISAGREE = 1.5
 _ROWS = 65_536
