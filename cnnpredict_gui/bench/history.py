@@ -163,6 +163,8 @@ class BenchmarkHistory:
             why = f"is damaged ({error})"
         if why:
             self.problem = set_aside(self.path, why)
+            if self.path.exists():
+                raise OutputError(self.problem, "make its folder writable, or move it away")
             self._check()
 
 

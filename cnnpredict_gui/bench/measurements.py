@@ -121,7 +121,9 @@ class MeasurementStore:
             connection.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise
-            set_aside(self.path, f"is damaged ({error})")
+            problem = set_aside(self.path, f"is damaged ({error})")
+            if self.path.exists():
+                raise OutputError(problem, "make its folder writable, or move it away") from error
             return self._connect()
         if found > FORMAT:
             connection.close()

@@ -16,7 +16,7 @@ import cnnpredict_gui
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OutputError
 from cnnpredict_gui.infra.files import atomic_text, remove_leftovers
 from cnnpredict_gui.infra.json_store import Content, Step, read_any, read_json, set_aside, up_to_date, write_json
-from cnnpredict_gui.infra.paths import data_dir
+from cnnpredict_gui.infra.paths import config_dir, data_dir
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -100,6 +100,7 @@ class SessionKeeper(QObject):
         crashed = self._ended_badly()
         if context.preferences.kept:
             remove_leftovers(data_dir())
+            remove_leftovers(config_dir())
             try:
                 atomic_text(self._marker, f"{os.getpid()}\n")
             except OutputError as error:

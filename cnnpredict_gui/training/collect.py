@@ -11,6 +11,7 @@ import json
 import platform
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import RawIOBase
@@ -99,7 +100,8 @@ def collect(
             work = {"layers": layers, "tasks": tasks, "threads": request.threads, "budget_ms": request.budget_ms}
             run_in_child(f"{__name__}:measure_in_this_process", work, record, cancelled)
     summary = _write(request, plan, done)
-    journal.unlink()
+    with suppress(OSError):
+        journal.unlink()
     return summary
 
 

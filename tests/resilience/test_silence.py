@@ -70,10 +70,11 @@ def test_the_window_uses_no_network(tmp_path: Path) -> None:
     assert done["internet"] == []  # no socket of the internet, Qt's and those of native code included
 
 
-@pytest.mark.parametrize("command", ["predict", "batch", "models", "sweep", "network", "doctor"])
+@pytest.mark.parametrize("command", ["predict", "batch", "models", "sweep", "network", "doctor", "import"])
 def test_the_command_line_uses_no_network(command: str, tmp_path: Path) -> None:
     layers = tmp_path / "layers.csv"
     layers.write_text("input_channels,input_height,input_width,output_channels,kernel_size\n3,8,8,4,3\n")
+    native = ROOT / "models" / "prediction-training-cpu" / "polynomial-regression" / "best_lasso_model.joblib"
     options = {
         "predict": ["--target", "cpu", *LAYER],
         "batch": [str(layers), "--target", "cpu", "--output", str(tmp_path / "out.csv")],
@@ -81,6 +82,7 @@ def test_the_command_line_uses_no_network(command: str, tmp_path: Path) -> None:
         "sweep": ["--target", "cpu", *LAYER, "--vary", "output_channels=8,16"],
         "network": ["resnet18", "--target", "cpu"],
         "doctor": [],
+        "import": [str(native), "--target", "cpu", "--family", "lasso", "--out", str(tmp_path / "models")],
     }
     assert _run(tmp_path, "-m", "cnnpredict_gui.cli", command, *options[command]).stdout
 
