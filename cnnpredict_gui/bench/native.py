@@ -1,11 +1,13 @@
 """Native model files, answered by the library that trained them. Only ever used in child processes.
 
 Nothing is loaded that its card does not vouch for by sha256. Of joblib files, which can run code when they are read, only
-those that came with the program are loaded at all.
+those that came with the program are loaded as joblib does; others go through the reader of :mod:`cnnpredict_gui.importing`,
+which makes objects of listed classes only.
 """
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
@@ -45,12 +47,9 @@ def why_not(entry: ModelEntry) -> str:
     """Why the native file of an entry cannot be timed; empty if it can."""
     if entry.card is None or entry.family not in LIBRARIES:
         return "a consensus has no file of its own" if entry.family == "consensus" else "it has no card"
-    native = native_file(entry.path, entry.card)
-    if native is None:
-        return "its native file is not there"
-    if native.suffix == _JOBLIB_SUFFIX and entry.origin != "bundled":
-        return f"{native.name} could run code when it is read; only those that came with the program are"
-    return ""
+    if entry.card.imported_from:
+        return "it was imported, and its file answers in units of its own"
+    return "" if native_file(entry.path, entry.card) else "its native file is not there"
 
 
 class NativeModel:
@@ -76,9 +75,15 @@ class NativeModel:
         self.library = f"{title} {_version(packages)}"
         begin = perf_counter()
         data = verified_bytes(native, entry.card)
-        self._model: Any = _network(data) if native.suffix in _TORCH_SUFFIXES else _estimator(data)
+        self._model: Any = (
+            _network(data) if native.suffix in _TORCH_SUFFIXES else _one_thread(self._read(data, entry, native.name))
+        )
         #: Time to verify and load the file, without importing the library.
         self.load_ms = (perf_counter() - begin) * 1e3
+
+    @staticmethod
+    def _read(data: bytes, entry: ModelEntry, name: str) -> Any:
+        return _estimator(data) if entry.origin == "bundled" else _strange_estimator(data, name)
 
     def run(self, matrix: npt.NDArray[np.float32], /) -> Floats:
         """Answers of shape (n,), float64, for features of shape (n, F)."""
@@ -97,11 +102,48 @@ def _network(data: bytes) -> Any:
 def _estimator(data: bytes) -> Any:
     import joblib
 
-    model = joblib.load(BytesIO(data))
+    return joblib.load(BytesIO(data))
+
+
+def _strange_estimator(data: bytes, name: str) -> Any:
+    """What a file of unknown origin holds.
+
+    Raises:
+        ModelFileError: it holds anything but a model of listed classes.
+    """
+    from cnnpredict_gui.importing.unpickler import XgboostState
+    from cnnpredict_gui.importing.worker import unpickled
+    from cnnpredict_gui.importing.xgboost_files import of_pickle
+
+    model, _ = unpickled(data, name)
+    return _Booster(of_pickle(model, name).document) if isinstance(model, XgboostState) else model
+
+
+class _Booster:
+    """XGBoost's own trees, from the document that the safe reader has checked."""
+
+    def __init__(self, document: Any) -> None:
+        import xgboost
+
+        text = json.dumps(document, default=lambda value: value.tolist())
+        self._booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(text.encode()))
+        self._booster.feature_names = self._booster.feature_types = None
+
+    def predict(self, matrix: npt.NDArray[np.float32]) -> Any:
+        return self._booster.inplace_predict(matrix)
+
+
+def _one_thread(model: Any) -> Any:
+    """The model, told to use one thread.
+
+    Raises:
+        ModelFileError: it is no model.
+    """
     if not callable(getattr(model, "predict", None)):
         raise ModelFileError(f"the native file holds a {type(model).__name__}, not a model", "train it again")
-    if "n_jobs" in getattr(model, "get_params", dict)():
-        model.set_params(n_jobs=1)
+    for part in (model, *(step for _, step in getattr(model, "steps", ()))):
+        if hasattr(part, "n_jobs"):
+            part.n_jobs = 1
     if hasattr(model, "get_booster"):
         model.get_booster().set_param({"nthread": 1})
     return model

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cnnpredict_gui.bench import benchmark
 from cnnpredict_gui.bench.benchmark import Outcome, Plan, jobs_for, run_benchmark
 from cnnpredict_gui.bench.distribution import Distribution
 from cnnpredict_gui.bench.machine import machine_name
@@ -16,6 +18,7 @@ from cnnpredict_gui.bench.native import NativeModel, native_file, why_not
 from cnnpredict_gui.bench.predictor_latency import measure_latency, sample_layers
 from cnnpredict_gui.bench.use import UseMeter
 from cnnpredict_gui.core.errors import CancelledByUserError, ConfigError, ModelFileError, WorkerError
+from cnnpredict_gui.infra.files import sha256_of
 from cnnpredict_gui.infra.paths import bundled_models_dir
 from cnnpredict_gui.serving.library import ModelEntry, ModelLibrary
 from tests.artefacts import make_card, write_training_folder
@@ -90,17 +93,15 @@ def test_cancel_ends_the_run(tmp_path: Path) -> None:
         run_benchmark(plan, [tmp_path], lambda done, _total: seen.append(done), lambda: max(seen, default=0) > 0)
 
 
-def test_jobs_put_the_native_library_beside_where_it_may_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_jobs_put_the_native_library_beside_where_it_may_be(tmp_path: Path) -> None:
     write_training_folder(tmp_path, "cpu", ("nn", "rf", "consensus"))
     entries = ModelLibrary([tmp_path]).scan()
     names = [entry.name for entry in entries]
     assert jobs_for(entries, native=False) == tuple((name, "onnxruntime") for name in names)
-    nn = "nn_prediction-training-cpu"
+    consensus = "consensus_prediction-training-cpu"
     assert jobs_for(entries, native=True) == tuple(
-        job for name in names for job in ((name, "onnxruntime"), *(((name, "native"),) if name == nn else ()))
+        job for name in names for job in ((name, "onnxruntime"), *(((name, "native"),) if name != consensus else ()))
     )
-    monkeypatch.setattr(benchmark, "why_not", lambda _entry: "")
-    assert len(jobs_for(entries, native=True)) == 2 * len(names)
 
 
 def entry_of(folder: Path, family: str) -> ModelEntry:
@@ -110,11 +111,13 @@ def entry_of(folder: Path, family: str) -> ModelEntry:
 def test_native_files_are_loaded_only_when_they_are_safe(tmp_path: Path) -> None:
     folder = write_training_folder(tmp_path, "cpu", ("nn", "rf", "consensus"))
     nn, rf = entry_of(tmp_path, "nn"), entry_of(tmp_path, "rf")
-    assert why_not(nn) == ""
-    assert "could run code" in why_not(rf)
+    assert why_not(nn) == why_not(rf) == ""
     assert "no file of its own" in why_not(entry_of(tmp_path, "consensus"))
-    with pytest.raises(ModelFileError, match="could run code"):
-        NativeModel(rf)
+    assert rf.card is not None
+    imported = replace(rf, card=rf.card.model_copy(update={"imported_from": "theirs.joblib"}))
+    assert "imported" in why_not(imported)
+    with pytest.raises(ModelFileError, match="imported"):
+        NativeModel(imported)
     assert nn.card is not None
     native = native_file(nn.path, nn.card)
     assert native == folder / "nn" / "output" / "best_model.pth"
@@ -141,6 +144,38 @@ def test_native_libraries_of_shipped_models_agree_with_what_is_served(name: str,
     assert timed.engine == "native"
     assert timed.library.startswith(library)
     assert timed.latency.iterations == 5
+    assert timed.difference is not None
+    assert timed.difference < 2e-3
+
+
+class Evil:
+    """Would run code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("ran",)
+
+
+def test_files_of_others_cannot_run_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    folder = write_training_folder(tmp_path / "models", "cpu", ("rf",))
+    native = folder / "rdf" / "best_rf_model.joblib"
+    native.write_bytes(pickle.dumps(Evil()))
+    entry = entry_of(tmp_path / "models", "rf")
+    assert entry.card is not None
+    vouching = replace(entry, card=entry.card.model_copy(update={"files": {native.name: sha256_of(native)}}))
+    with pytest.raises(ModelFileError, match="mkdir"):
+        NativeModel(vouching)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("family", ["xgb", "lasso"])
+def test_predictors_trained_by_the_user_have_their_native_library_too(family: str, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    name = "prediction-training-cpu"
+    shutil.copytree(bundled_models_dir() / name, tmp_path / name)
+    timed = measure_latency(f"{family}_{name}", [tmp_path], iterations=3, rows=2, warm_up=1, engine="native")
     assert timed.difference is not None
     assert timed.difference < 2e-3
 

@@ -113,11 +113,12 @@ def test_benchmark_is_kept_when_asked(run: Run) -> None:
     assert BenchmarkHistory().load(kept.number).outcomes[0].name == name
 
 
-def test_native_benchmark_of_a_file_that_could_run_code(run: Run) -> None:
+def test_native_benchmark_of_a_file_that_holds_no_model(run: Run) -> None:
+    pytest.importorskip("sklearn")
     result = run("benchmark", "rf_prediction-training-cpu", "--engine", "native")
     assert result.code == 1
-    assert "best_rf_model.joblib could run code when it is read" in result.err
-    assert "time it with ONNX Runtime" in result.err
+    assert "best_rf_model.joblib" in result.err
+    assert len(result.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
