@@ -84,7 +84,8 @@ def compare(
     differences[ours[usable] == theirs[usable]] = 0.0
     difference = float(np.nan_to_num(differences, nan=np.inf).max())
     if not difference <= TOLERANCE:
-        text = f"the converted model differs from the native one by {difference:.2%} (at most {TOLERANCE:.1%} is allowed)"
-        raise ModelFileError(text, "export ONNX yourself, and please report the kind of model")
+        text = f"the converted model differs from the native one by {100 * difference:.3g} %"
+        hint = f"at most {100 * TOLERANCE:.3g} % is allowed: export ONNX yourself, and please report the kind of model"
+        raise ModelFileError(text, hint)
     low, median, high = np.percentile(theirs[usable], (0, 50, 100)).tolist()
     return Comparison(difference, len(usable), low, median, high)

@@ -1,10 +1,15 @@
-"""Models of XGBoost (``.json``, ``.ubj``, pickled): read, checked and converted; the library sees only what was checked."""
+"""Models of XGBoost (``.json``, ``.ubj``, pickled): read, checked and converted here.
+
+The library is asked for the check only, and by a document that is written anew from what was checked: its own reader trusts a
+file (some changed bytes make it crash).
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +18,7 @@ import numpy.typing as npt
 
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.importing.graphs import GraphBuilder
-from cnnpredict_gui.importing.limits import AGAIN, MAX_FEATURES
+from cnnpredict_gui.importing.limits import AGAIN, MAX_FEATURES, MAX_NODES
 from cnnpredict_gui.importing.trees import Trees, joined
 from cnnpredict_gui.importing.ubjson import read_ubjson
 from cnnpredict_gui.importing.unpickler import XgboostState
@@ -25,44 +30,71 @@ _LINKS = {
     **dict.fromkeys(("reg:gamma", "reg:tweedie", "count:poisson"), "exp"),
 }
 _MAX_JSON_BYTES = 300_000_000
+_NO_PARENT = 2**31 - 1
 _EXPORT = "export ONNX yourself"
 
 
 @dataclass(frozen=True)
 class XgboostModel:
-    """A checked model: the trees (with their weights applied), or the weights of a linear booster; the margin; the link."""
+    """A checked model: the trees (their weights in their leaves), or the weights of a linear booster.
+
+    ``base`` is the base score as the library knows it, ``link`` the function that makes a prediction of the sum.
+    """
 
     kind: str
     features: int
     names: tuple[str, ...]
     version: str
     link: str
-    margin: float
-    trees: Trees | None
-    weights: npt.NDArray[np.float64] | None
-    rounds: int
-    notes: tuple[str, ...]
-    document: dict[str, Any]
+    base: float
+    trees: tuple[Trees, ...]
+    weights: npt.NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
     def convert(self, builder: GraphBuilder) -> str:
         """Add the model to the graph; returns the name of its answer."""
-        if self.trees is not None:
-            answer = builder.shifted(builder.trees(builder.start, self.trees), self.margin)
+        margin = math.log(self.base) if self.link else self.base
+        if self.weights is None:
+            answer = builder.shifted(builder.trees(builder.start, joined(list(self.trees))), margin)
         else:
-            assert self.weights is not None
-            answer = builder.linear(builder.start, self.weights[:-1], self.weights[-1] + self.margin)
+            answer = builder.linear(builder.start, self.weights[:-1], self.weights[-1] + margin)
         return builder.function(answer, self.link) if self.link else answer
 
     def predict(self, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """What xgboost itself answers, shape (n,); the library reads the document that was checked."""
+        """What xgboost itself answers, shape (n,)."""
         import xgboost
 
-        booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(json.dumps(self.document, default=_plain).encode()))
-        booster.feature_names = None
-        booster.feature_types = None
-        rounds = (0, self.rounds) if self.trees is not None else (0, 0)
-        answer = booster.predict(xgboost.DMatrix(matrix, nthread=1), iteration_range=rounds)
-        return np.asarray(answer, dtype=np.float64).reshape(-1)
+        booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(json.dumps(self.document(xgboost.__version__)).encode()))
+        return np.asarray(booster.predict(xgboost.DMatrix(matrix, nthread=1)), dtype=np.float64).reshape(-1)
+
+    def document(self, version: str) -> dict[str, Any]:
+        """The model in XGBoost's own schema, of nothing but numbers that were checked."""
+        sizes = {"num_class": "0", "num_feature": str(self.features), "num_target": "1"}
+        learner = {
+            "attributes": {},
+            "feature_names": [],
+            "feature_types": [],
+            "gradient_booster": self._booster(),
+            "learner_model_param": {"base_score": f"[{self.base!r}]", "boost_from_average": "1"} | sizes,
+            "objective": {
+                "name": "reg:gamma" if self.link else "reg:squarederror",
+                "reg_loss_param": {"scale_pos_weight": "1"},
+            },
+        }
+        return {"learner": learner, "version": [int(part) for part in version.split(".")[:3]]}
+
+    def _booster(self) -> dict[str, Any]:
+        if self.weights is not None:
+            return {"model": {"boosted_rounds": 1, "weights": self.weights.reshape(-1).tolist()}, "name": "gblinear"}
+        count = len(self.trees)
+        model = {
+            "cats": {"enc": [], "feature_segments": [], "sorted_idx": []},
+            "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(count)},
+            "iteration_indptr": list(range(count + 1)),
+            "tree_info": [0] * count,
+            "trees": [_written(tree, number, self.features) for number, tree in enumerate(self.trees)],
+        }
+        return {"model": model, "name": "gbtree"}
 
 
 def of_pickle(state: XgboostState, name: str) -> XgboostModel:
@@ -124,19 +156,17 @@ def _checked(document: Any, name: str, kind: str) -> XgboostModel:
         raise ModelFileError(f"the objective {objective[:60]!r} has no conversion", _EXPORT)
     names = tuple(str(one) for one in learner.get("feature_names", ()))
     link, version = _LINKS[objective], ".".join(str(int(part)) for part in document.get("version", ()))
-    margin = _number(parameters["base_score"])
-    if link:
-        margin = math.log(margin)
-    if not math.isfinite(margin):
+    base = _number(parameters["base_score"])
+    if not math.isfinite(base) or (link and base <= 0):
         raise ModelFileError(f"{name} has a base score that is not finite", AGAIN)
     booster = learner["gradient_booster"]
     if booster["name"] == "gblinear":
         weights = np.asarray(booster["model"]["weights"], dtype=np.float64).reshape(-1, 1)
         if len(weights) != features + 1 or not np.isfinite(weights).all():
             raise ModelFileError(f"the weights in {name} do not fit its features", AGAIN)
-        return XgboostModel(kind, features, names, version, link, margin, None, weights, 0, (), document)
-    trees, rounds, notes = _trees(booster, learner, features, name)
-    return XgboostModel(kind, features, names, version, link, margin, trees, None, rounds, notes, document)
+        return XgboostModel(kind, features, names, version, link, base, (), weights)
+    trees, notes = _trees(booster, learner, features, name)
+    return XgboostModel(kind, features, names, version, link, base, trees, None, notes)
 
 
 def _number(text: Any) -> float:
@@ -144,7 +174,8 @@ def _number(text: Any) -> float:
     return float(str(text).strip("[] "))
 
 
-def _trees(booster: Any, learner: Any, features: int, name: str) -> tuple[Trees, int, tuple[str, ...]]:
+def _trees(booster: Any, learner: Any, features: int, name: str) -> tuple[tuple[Trees, ...], tuple[str, ...]]:
+    """The trees that predictions use, and what to say of it."""
     dart = booster["name"] == "dart"
     if booster["name"] not in ("gbtree", "dart"):
         raise ModelFileError(f"a booster {str(booster['name'])[:40]!r} has no conversion", _EXPORT)
@@ -167,12 +198,21 @@ def _trees(booster: Any, learner: Any, features: int, name: str) -> tuple[Trees,
     if best is not None and 0 <= int(best) < rounds - 1:
         notes = (f"stopped early: the first {int(best) + 1} of {rounds} rounds are used",)
         rounds = int(best) + 1
-    used = pointers[rounds]
-    parts = [
-        _tree(tree, weight, features, f"{name}, tree {number}")
-        for number, (tree, weight) in enumerate(zip(listed, weights, strict=True))
-    ]
-    return joined(parts[:used]).checked(features, name), rounds, notes
+    trees = (_tree(tree, weights[at], features, f"{name}, tree {at}") for at, tree in enumerate(listed[: pointers[rounds]]))
+    return _not_too_many(trees, name), notes
+
+
+def _not_too_many(trees: Iterable[Trees], name: str) -> tuple[Trees, ...]:
+    found: list[Trees] = []
+    nodes = 0
+    for tree in trees:
+        found.append(tree)
+        nodes += len(tree.left)
+        if nodes > MAX_NODES:
+            raise ModelFileError(f"{name} has more than {MAX_NODES:,} tree nodes", "cap the number of trees or leaves")
+    if not found:
+        raise ModelFileError(f"{name} has no trees", "fit it before saving")
+    return tuple(found)
 
 
 def _ascending(pointers: list[int], trees: int) -> bool:
@@ -180,25 +220,45 @@ def _ascending(pointers: list[int], trees: int) -> bool:
 
 
 def _tree(tree: Any, weight: float, features: int, name: str) -> Trees:
-    """One tree, checked by itself: xgboost would walk also trees that are not used here."""
+    """One tree, checked; nodes that pruning left behind are gone."""
     if int(tree.get("tree_param", {}).get("size_leaf_vector", 1)) > 1 or np.any(np.asarray(tree.get("split_type", ()))):
         raise ModelFileError(f"{name} asks for categories or gives several numbers", "train it on numbers, for one time")
-    left, right, feature = (
-        np.asarray(tree[key], dtype=np.int64) for key in ("left_children", "right_children", "split_indices")
-    )
+    lists = ("left_children", "right_children", "split_indices")
+    left, right, feature = (np.asarray(tree[key], dtype=np.int64) for key in lists)
     conditions = np.asarray(tree["split_conditions"], dtype=np.float32).astype(np.float64)
-    defaults = np.asarray(tree["default_left"])
-    sizes = {len(left), len(right), len(feature), len(conditions), len(defaults), int(tree["tree_param"]["num_nodes"])}
-    if len(sizes) != 1 or not len(left):
+    sizes = {len(left), len(right), len(feature), len(conditions), len(tree["default_left"])}
+    if sizes != {int(tree["tree_param"]["num_nodes"])} or not len(left):
         raise ModelFileError(f"{name}: its arrays do not fit each other", AGAIN)
     leaf = left == -1
     if (leaf != (right == -1)).any():
         raise ModelFileError(f"{name} has a node with one child", AGAIN)
+    if not (np.isfinite(conditions).all() and math.isfinite(weight)):
+        raise ModelFileError(f"{name} has a number that is not finite", AGAIN)
     root = np.zeros(1, dtype=np.int64)
     return Trees(left, right, feature, conditions, conditions * weight, leaf, root, "<").checked(features, name)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(type(value).__name__)
+def _written(tree: Trees, number: int, features: int) -> dict[str, Any]:
+    """One tree in XGBoost's own schema."""
+    count, inner = len(tree.left), np.flatnonzero(~tree.leaf)
+    parents = np.full(count, _NO_PARENT)
+    parents[tree.left[inner]] = parents[tree.right[inner]] = inner
+    conditions = np.where(tree.leaf, tree.value, tree.threshold).astype(np.float32).astype(np.float64)
+    return {
+        "base_weights": conditions.tolist(),
+        **{key: [] for key in ("categories", "categories_nodes", "categories_segments", "categories_sizes")},
+        **{key: [0] * count for key in ("default_left", "split_type")},
+        **{key: [1.0] * count for key in ("loss_changes", "sum_hessian")},
+        "id": number,
+        "left_children": tree.left.tolist(),
+        "right_children": tree.right.tolist(),
+        "parents": parents.tolist(),
+        "split_conditions": conditions.tolist(),
+        "split_indices": np.where(tree.leaf, 0, tree.feature).tolist(),
+        "tree_param": {
+            "num_deleted": "0",
+            "num_feature": str(features),
+            "num_nodes": str(count),
+            "size_leaf_vector": "1",
+        },
+    }
