@@ -16,10 +16,10 @@ export PYTHONUTF8 := 1
 export PIP_NO_INPUT := 1
 HEADLESS := QT_QPA_PLATFORM=offscreen
 
-.PHONY: help run test lint format screenshots train benchmark accuracy lock audit sbom wheel clean
+.PHONY: help run test lint format screenshots train benchmark accuracy lock audit sbom wheel package package-test clean
 
 help:  ## list of targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 run: $(STAMPS)/application  ## open the application (without a display: a prediction by all models in the terminal)
 	@if [ "$$(uname)" = Darwin ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}$${QT_QPA_PLATFORM:-}" ]; then \
@@ -70,6 +70,16 @@ sbom: $(STAMPS)/application  ## bill of materials (CycloneDX) of what the applic
 
 wheel: $(STAMPS)/development  ## a wheel with the models in it
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+package: $(STAMPS)/development  ## the frozen program and its installers for this system, in dist (minutes)
+	packaging/system_packages.sh build
+	PYTHON=$(abspath $(BIN)/python) packaging/ci/package.sh
+
+package-test: $(STAMPS)/development  ## proof that they install, work and leave nothing: Debian without Python (as root), wine, .run
+	packaging/system_packages.sh test
+	packaging/proof/portable.sh
+	packaging/proof/windows.sh
+	packaging/proof/debian.sh
 
 clean:  ## remove what can be made again
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
