@@ -23,7 +23,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
         "accuracy on a file of measured times",
         "Predicts every row of a file of measurements (columns: the parameters, target, time_ms, perhaps time_kind) and\n"
         "compares. Errors and shares in percent, RMSE in ms, interval width relative to the prediction in percent.\n"
-        "Rows that cannot be judged are told on stderr.",
+        "Rows that cannot be judged are told on stderr. Rows of target cpu are judged by the predictors of the processor\n"
+        "whose name is most like their device; without a column device, like this computer's.",
         ["cnnpredict evaluate measured.parquet", "cnnpredict evaluate measured.parquet --target gpul40s --family xgb --json"],
         run,
     )

@@ -19,7 +19,8 @@ class Device(_Strict):
     """Datasheet figures of a device, from which physical features are made.
 
     ``fp32_tflops`` and ``fp16_tflops`` are peak rates, ``memory_bandwidth_gbs`` is in 1e9 bytes/s, ``l2_mb`` the last-level
-    cache in MB, ``host_copy_gbs`` the bandwidth between host and device in 1e9 bytes/s.
+    cache in MB, ``host_copy_gbs`` the bandwidth between host and device in 1e9 bytes/s. Of a processor, ``vector_lanes`` is
+    the number of fp32 elements in a vector register (0 for a GPU) and ``core_cache_mb`` a core's own (level 2) cache in MB.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Device(_Strict):
     memory_bandwidth_gbs: float = Field(gt=0)
     l2_mb: float = Field(gt=0)
     host_copy_gbs: float = Field(default=16.0, gt=0)
+    vector_lanes: int = Field(default=0, ge=0)
+    core_cache_mb: float = Field(default=1.0, gt=0)
 
 
 class Metrics(_Strict):

@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from cnnpredict_gui.core.card import Device
 from cnnpredict_gui.core.config import ALGORITHMS, DTYPES, INTEGER_FIELDS
+from cnnpredict_gui.core.cpu_features import NAMES as CPU_NAMES
+from cnnpredict_gui.core.cpu_features import path_features
 from cnnpredict_gui.core.errors import UnknownNameError
 from cnnpredict_gui.core.names import nearest
 from cnnpredict_gui.core.table import ConfigTable, Floats
@@ -185,6 +187,10 @@ def _constants(table: ConfigTable, device: Device) -> Rows:
     return np.broadcast_to(logs[:, None], (len(logs), len(table)))
 
 
+def _processor(table: ConfigTable, device: Device) -> Rows:
+    return path_features(quantities(table), device)
+
+
 @dataclass(frozen=True)
 class _Group:
     """Features computed together; exactly one of the functions is given."""
@@ -237,6 +243,7 @@ _GROUPS = (
         of_device=_waves,
     ),
     _Group(tuple(f"device_log_{name}" for name in _DEVICE_LOGS), of_device=_constants),
+    _Group(CPU_NAMES, of_device=_processor),
 )
 #: Groups by what they depend on; each section is one array, of which the groups fill a part when they are first wanted.
 _SECTIONS = {

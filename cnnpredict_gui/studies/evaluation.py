@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cnnpredict_gui.bench.conditions import cpu_name
 from cnnpredict_gui.core.card import Metrics
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError, ModelError, UnknownNameError
 from cnnpredict_gui.core.metrics import metrics
@@ -25,11 +27,16 @@ from cnnpredict_gui.studies.tabular import Piece, config_columns, find_mapping, 
 
 PIECE_ROWS = 65_536
 TIME_COLUMN = "time_ms"
+#: Target of a processor that is not said which: rows go to the predictors of the processor most like their device.
+PROCESSOR = "cpu"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One predictor's accuracy on the rows of its target; ``refused`` rows have no time and are not in the metrics."""
+    """One family's accuracy on the rows of a target; ``refused`` rows have no time and are not in the metrics.
+
+    ``target`` is as in the data. ``model_name`` joins the names by ``, `` where rows of ``cpu`` went to several predictors.
+    """
 
     target: str
     family: str
@@ -79,7 +86,8 @@ def evaluate(
 
     Args:
         path: CSV or Parquet with the parameters, ``time_ms``, and ``target`` unless the argument gives it for all rows; rows
-            whose ``time_kind`` is not that of the target's predictors are left out.
+            whose ``time_kind`` is not that of the target's predictors are left out. Rows of the target ``cpu`` are judged by
+            the predictors of the processor most like their ``device``, without that column like this computer's.
         library: Where the predictors come from.
         target: Only this target.
         family: Only this family.
@@ -123,21 +131,31 @@ class _Columns:
             raise DataFileError(f"the table has no column {TIME_COLUMN}", "add the measured times in ms under that name")
         if not self.has_target and target is None:
             raise DataFileError("the table has no column target", "add it, or say which target the times belong to")
-        self.needed = [*self.mapping.values(), TIME_COLUMN, *(name for name in ("target", "time_kind") if name in names)]
+        self.has_device = "device" in names
+        self.needed = [
+            *self.mapping.values(),
+            TIME_COLUMN,
+            *(name for name in ("target", "time_kind", "device") if name in names),
+        ]
         self.targets: set[str] = set()
 
 
 class _Judges:
-    """Predictors by target, and what was collected for each."""
+    """Predictors by target and device, and what was collected for each."""
 
     def __init__(self, library: ModelLibrary, family: str | None) -> None:
         self._library, self._family = library, family
-        self._collected: dict[str, list[_Collected]] = {}
-        self._why: dict[str, str] = {}
+        self._collected: dict[tuple[str, str], list[_Collected]] = {}
+        self._why: dict[tuple[str, str], str] = {}
 
-    def of(self, target: str) -> tuple[list[_Collected], str]:
-        """Those of a target, and why there are none."""
-        if target not in self._collected:
+    def key(self, target: str, device: str) -> tuple[str, str]:
+        """A target in the data, and the target whose predictors judge its rows of a device: the same except for processors."""
+        return target, _like_device(self._library, device) if target == PROCESSOR else target
+
+    def of(self, key: tuple[str, str]) -> tuple[list[_Collected], str]:
+        """Those that judge, and why there are none."""
+        if key not in self._collected:
+            target = key[1]
             try:
                 found = self._library.for_target(target)
                 why = f"the models of {target} cannot be loaded"
@@ -148,22 +166,46 @@ class _Judges:
             chosen = [predictor for predictor in found if self._family in (None, predictor.family)]
             if found and not chosen:
                 why = f"there is no {self._family} predictor for {target}"
-            self._collected[target], self._why[target] = [_Collected(predictor) for predictor in chosen], why
-        return self._collected[target], self._why[target]
+            self._collected[key], self._why[key] = [_Collected(predictor) for predictor in chosen], why
+        return self._collected[key], self._why[key]
 
     def results(self) -> list[Evaluation]:
         """Metrics of all that answered, by target and family."""
-        out: list[Evaluation] = []
-        for target, collected in sorted(self._collected.items()):
+        groups: dict[tuple[str, str], list[_Collected]] = {}
+        for (target, _), collected in sorted(self._collected.items()):
             for each in collected:
-                true = np.concatenate(each.true) if each.true else np.empty(0)
-                if len(true):
-                    arrays = [np.concatenate(values) for values in (each.predicted, each.low, each.high)]
-                    predictor = each.predictor
-                    kind = predictor.target.time_kind
-                    figures = metrics(true, *(array for array in arrays if np.isfinite(array).all()))
-                    out.append(Evaluation(target, predictor.family, predictor.name, kind, figures, each.refused))
-        return out
+                groups.setdefault((target, each.predictor.family), []).append(each)
+        judged = [_evaluation(target, parts) for (target, _), parts in groups.items()]
+        return [result for result in judged if result is not None]
+
+
+def _evaluation(target: str, parts: list[_Collected]) -> Evaluation | None:
+    """Metrics of the predictors of one family together, None if they answered nothing."""
+    parts = [each for each in parts if sum(map(len, each.true))]
+    if not parts:
+        return None
+    columns = [[each.true, each.predicted, each.low, each.high] for each in parts]
+    true, *rest = [np.concatenate([values for column in group for values in column]) for group in zip(*columns, strict=True)]
+    first = parts[0].predictor
+    names = ", ".join(each.predictor.name for each in parts)
+    refused = sum(each.refused for each in parts)
+    figures = metrics(true, *(array for array in rest if np.isfinite(array).all()))  # some models state no interval
+    return Evaluation(target, first.family, names, first.target.time_kind, figures, refused)
+
+
+def _like_device(library: ModelLibrary, device: str) -> str:
+    """The target of a processor whose name has most words in common with ``device``; ``cpu`` if none has more than its own."""
+    words = _words(device or cpu_name())
+    shared = {PROCESSOR: 0}
+    for entry in library.entries or library.scan():
+        target = entry.target
+        if target is not None and target.name.partition("-")[0] == PROCESSOR and target.time_kind == "framework_wall_clock":
+            shared[target.name] = len(words & _words(target.device))
+    return max(shared, key=lambda name: (shared[name], name == PROCESSOR))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+|\d+", name.lower()))
 
 
 def _judge(
@@ -173,12 +215,17 @@ def _judge(
     report.rows += len(piece)
     names = _texts(piece.columns["target"]) if columns.has_target else np.full(len(piece), target, dtype=object)
     columns.targets |= set(names.tolist())
-    for name in sorted(set(names.tolist())):
-        rows = names == name
+    devices = _texts(piece.columns["device"]) if columns.has_device else np.full(len(piece), "", dtype=object)
+    pairs = list(zip(names, devices, strict=True))
+    key_of = {pair: judges.key(*pair) for pair in set(pairs)}
+    keys = sorted(set(key_of.values()))
+    numbers = np.array([keys.index(key_of[pair]) for pair in pairs])
+    for number, key in enumerate(keys):
+        name, rows = key[0], numbers == number
         if target is not None and name != target:
             continue
         seen.add(name)
-        collected, why = judges.of(name)
+        collected, why = judges.of(key)
         if not collected:
             report.skipped[why] += int(rows.sum())
             continue

@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 
 from cnnpredict_gui.core.card import Device
 from cnnpredict_gui.core.config import ALGORITHMS, CONFIG_FIELDS, INTEGER_FIELDS
+from cnnpredict_gui.core.cpu_features import NAMES as CPU_FEATURES
 from cnnpredict_gui.core.errors import DataFileError
+from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.names import TIME_KINDS, Target, nearest
 from cnnpredict_gui.core.table import VOCABULARY, ConfigTable, Floats, Integers
 from cnnpredict_gui.infra.paths import resources_dir
@@ -135,7 +137,10 @@ def _measurements(parts: list[pa.Table], target: str) -> Measurements:
     kind, framework = _first(table, "time_kind", ""), _first(table, "framework", "unknown")
     if kind not in TIME_KINDS:
         raise DataFileError(f"time_kind {kind!r} of {target} is unknown", f"use one of {', '.join(TIME_KINDS)}")
-    device = stated_device(parts[0]) or find_device(device_key, _first(table, "source", "unknown"))
+    stated = stated_device(parts[0])
+    device = stated or find_device(device_key, _first(table, "source", "unknown"))
+    if stated is None and device.vector_lanes and device_key not in _devices():
+        device = device.model_copy(update={"vector_lanes": _lanes_that_fit(configs, times, device)})
     networks = np.full(len(times), "", dtype=object)
     if "networks" in table.column_names:
         networks = np.array([text or "" for text in table["networks"].to_pylist()], dtype=object)[valid]
@@ -245,6 +250,18 @@ def find_device(key: str, source: str = "") -> Device:
     known = _devices()
     typical = known["epyc_1_thread" if source == COLLECTED else "unknown"]
     return known.get(key) or typical.model_copy(update={"name": key})
+
+
+def _lanes_that_fit(configs: ConfigTable, times: Floats, device: Device) -> int:
+    """The vector width (AVX2 or AVX-512) whose code paths explain the times of an unknown processor best."""
+
+    def scatter(lanes: int) -> float:
+        as_if = device.model_copy(update={"vector_lanes": lanes})
+        known = np.c_[np.ones(len(times)), feature_matrix(configs, as_if, CPU_FEATURES)]
+        ratio = np.log(times) - known[:, 1 + CPU_FEATURES.index("cpu_ln_estimate")]
+        return float(np.abs(ratio - known @ np.linalg.lstsq(known, ratio, rcond=None)[0]).mean())
+
+    return min((8, 16), key=scatter)
 
 
 def source_notes(source: str) -> dict[str, str]:

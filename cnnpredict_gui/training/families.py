@@ -112,9 +112,9 @@ class FamilyRecipe:
 def _xgb_start(rows: int) -> Parameters:
     small, large = rows < 12_000, rows > 100_000
     return {
-        "n_estimators": 600 if large else 500,
+        "n_estimators": 350 if small else 600 if large else 500,
         "max_leaves": 64 if small else 160 if large else 128,
-        "learning_rate": 0.06 if small else 0.05,
+        "learning_rate": 0.08 if small else 0.05,
         "subsample": 0.8,
         "colsample_bytree": 0.3,
         "min_child_weight": 2.0,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnpredict_gui.core import cpu_features
 from cnnpredict_gui.core.config import INTEGER_FIELDS
 from cnnpredict_gui.core.features import feature_matrix, feature_names
 from cnnpredict_gui.training.datasets import Measurements
@@ -31,17 +32,27 @@ _SMOOTH = (
 _LEAST_VARIATION = 1e-6
 
 
-def offset_feature(time_kind: str) -> str:
-    """The estimate the models correct: with the host copies where the time includes them, else compute plus memory."""
-    return "ln_copies_and_compute" if time_kind == "call_with_host_copies" else "ln_roofline_sum"
+#: Only of processors: the code path of a layer.
+_PROCESSOR = frozenset(cpu_features.NAMES)
+
+
+def offset_feature(rows: Measurements) -> str:
+    """The estimate the models correct: of a processor that of the code path, else with the host copies if the time has them."""
+    if rows.device.vector_lanes:
+        return "cpu_ln_estimate"
+    return "ln_copies_and_compute" if rows.target.time_kind == "call_with_host_copies" else "ln_roofline_sum"
 
 
 def usable_features(family: str, parts: Sequence[Measurements]) -> tuple[str, ...]:
     """Names of the features that vary over the rows of a family's training data, in their canonical order."""
+    processors = all(part.device.vector_lanes for part in parts)
+    smooth = (*_SMOOTH, *cpu_features.NAMES)
     wanted = [
         name
         for name in feature_names()
-        if name not in _PLAIN and (family != "lasso" or name in _SMOOTH or name.startswith(("algorithm_", "dtype_")))
+        if name not in _PLAIN
+        and (processors or name not in _PROCESSOR)
+        and (family != "lasso" or name in smooth or name.startswith(("algorithm_", "dtype_")))
     ]
     low, high = np.full(len(wanted), np.inf), np.full(len(wanted), -np.inf)
     for part in parts:

@@ -159,19 +159,17 @@ def _fits(request: TrainRequest, family: str, rows: int) -> int:
 
 
 def _folds(family: str, rows: int) -> tuple[int, int]:
-    """How many of the five folds are predicted (at random and by shape; by combination): all for small data, fewer for large.
+    """How many of the five folds are predicted (at random and by shape; by combination), fewer for large data.
 
     The network takes longest to fit and gets fewer; the number of rows scored stands in the card's metrics.
     """
     if rows >= LARGE_ROWS:
         return 1, 1
-    if family == "nn":
-        return 2, 1
-    return (4, 2) if rows < 12_000 else (2, 1)
+    return (2, 1) if family == "nn" else (3, 1)
 
 
 def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
-    offset = offset_feature(own.target.time_kind)
+    offset = offset_feature(own)
     pooled = [] if family == "lasso" or len(own) >= LARGE_ROWS else others
     return make_pool(own, pooled, usable_features(family, [own, *pooled]), offset, seed)
 
@@ -228,7 +226,7 @@ def _finish(
     card = _card(run, family, own, predictions).model_copy(
         update={
             "features": names,
-            "offset_feature": offset_feature(own.target.time_kind),
+            "offset_feature": offset_feature(own),
             "hyperparameters": parameters | {"pooled_rows": sum(len(part.rows) for part in pool.others)},
             "files": {f"{stem}{end}": sha256_of(place / f"{stem}{end}") for end in (suffix, ".onnx")},
             "notes": (f"ONNX against the native model on {len(sample)} rows: times differ by at most {difference:.1e}",),

@@ -11,6 +11,8 @@ import pytest
 from cnnpredict_gui.bench.history import BenchmarkHistory
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
+from cnnpredict_gui.studies import evaluation
+from tests import artefacts
 from tests.cli.conftest import Run
 
 SIZES = [7, 14, 28, 56, 112]
@@ -59,6 +61,31 @@ def test_choice_of_target_and_family(run: Run, measured: Path) -> None:
     assert [entry["family"] for entry in result] == ["rf"]
     run("evaluate", measured, "--target", "gpul40").assert_error("did you mean gpul40s?")
     run("evaluate", measured, "--family", "rff").assert_error("did you mean rf?")
+
+
+def test_rows_of_a_processor_are_judged_by_the_predictors_of_the_one_most_like_their_device(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    for target, device in (("cpu", "AMD EPYC, 1 thread"), ("cpu-xeon", "Intel Xeon (AVX-512), 1 thread")):
+        monkeypatch.setitem(artefacts.DEVICES, target, (device, "PyTorch", "framework_wall_clock", 1, 0.1, 20.0))
+        artefacts.write_training_folder(models, target)
+    columns: dict[str, list[object]] = {"input_channels": [64] * 4, "output_channels": [64] * 4, "kernel_size": [3] * 4}
+    columns |= {"input_height": [28] * 4, "input_width": [28] * 4, "target": ["cpu"] * 4, "time_ms": [1.0] * 4}
+    path = tmp_path / "measured.parquet"
+
+    def judged(**more: list[object]) -> list[tuple[str, int, str]]:
+        pq.write_table(pa.table(columns | more), path)
+        entries = run("evaluate", path, "--models-dir", models, "--family", "xgb", "--json").json
+        return [(entry["target"], entry["n"], entry["model_name"].replace("xgb_prediction-training-", "")) for entry in entries]
+
+    assert judged(device=["Intel(R) Xeon(R) Processor @ 2.60GHz"] * 4) == [("cpu", 4, "cpu-xeon")]
+    assert judged(device=["AMD EPYC 9R14 96-Core Processor"] * 4) == [("cpu", 4, "cpu")]
+    assert judged(device=["Apple M1"] * 4) == [("cpu", 4, "cpu")]
+    mixed: list[object] = ["Intel Xeon", "AMD EPYC", "Intel Xeon", "Intel Xeon"]
+    assert judged(device=mixed) == [("cpu", 4, "cpu, cpu-xeon")]
+    monkeypatch.setattr(evaluation, "cpu_name", lambda: "Intel(R) Xeon(R) CPU")
+    assert judged() == [("cpu", 4, "cpu-xeon")]
 
 
 def test_text(run: Run, measured: Path) -> None:

@@ -10,11 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cnnpredict_gui.core.config import ALGORITHMS
+from cnnpredict_gui.core.config import ALGORITHMS, INTEGER_FIELDS
+from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.interval import interval_bounds
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.training.calibration import consensus_weights, fit_interval
-from cnnpredict_gui.training.datasets import default_algorithm, load_measurements
+from cnnpredict_gui.training.datasets import COLLECTED, default_algorithm, find_device, load_measurements
+from cnnpredict_gui.training.features import offset_feature, usable_features
 from cnnpredict_gui.training.plan import layer_plan
 from cnnpredict_gui.training.protocols import hard_splits, make_pool, random_splits, shape_splits
 from tests.training.conftest import measured_rows
@@ -125,3 +127,21 @@ def test_consensus_prefers_the_better_family() -> None:
     weights = consensus_weights(predicted, true)
     assert weights["xgb"] >= 0.9
     assert sum(weights.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("lanes", [8, 16])
+def test_the_vector_width_of_an_unknown_processor_is_that_whose_paths_explain_its_times(tmp_path: Path, lanes: int) -> None:
+    rows = measured_rows(400) | {"target": ["cpu"] * 400, "device": ["Some processor"] * 400, "source": [COLLECTED] * 400}
+    rows["time_kind"] = ["framework_wall_clock"] * 400
+    columns = {name: np.array(rows[name]) for name in INTEGER_FIELDS}
+    known = find_device("epyc_1_thread").model_copy(update={"vector_lanes": lanes})
+    estimate = feature_matrix(ConfigTable.from_columns(columns)[0], known, ["cpu_ln_estimate"])[:, 0]
+    noise = np.random.default_rng(0).normal(0, 0.05, len(estimate))
+    own, _ = load_measurements([write(tmp_path / "data.parquet", rows | {"time_ms": list(np.exp(estimate + noise))})], "cpu")
+    assert own.device.vector_lanes == lanes
+    assert offset_feature(own) == "cpu_ln_estimate"
+
+
+def test_features_of_processors_are_for_processors_only(tmp_path: Path) -> None:
+    own, _ = load_measurements([write(tmp_path / "data.parquet", measured_rows(60))], "gputest")
+    assert not [name for name in usable_features("xgb", [own]) if name.startswith("cpu_")]

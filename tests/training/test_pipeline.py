@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import pickle
 from pathlib import Path
 
 import joblib
@@ -16,6 +18,8 @@ from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
+from cnnpredict_gui.training.export import lean
+from cnnpredict_gui.training.families import RECIPES, Task
 from cnnpredict_gui.training.network_regressor import NetworkRegressor
 from cnnpredict_gui.training.pipeline import TrainRequest, train
 from cnnpredict_gui.training.plan import layer_plan
@@ -97,7 +101,7 @@ def test_cancel_stops_between_fits(data_file: Path, tmp_path: Path) -> None:
             lambda stage, done, total: calls.append((done, total)),
             lambda: len(calls) == 2,
         )
-    assert calls == [(1, 11), (2, 11)]
+    assert calls == [(1, 8), (2, 8)]
     assert not list((tmp_path / "out").rglob("*.*"))
 
 
@@ -124,3 +128,17 @@ def test_too_few_rows_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table(measured_rows(10)), path)
     with pytest.raises(DataFileError, match="only 10 usable rows"):
         train(TrainRequest([path], "gputest", tmp_path / "out"))
+
+
+def test_trees_are_stored_without_statistics_and_predict_the_same(data_file: Path) -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(400, 6)).astype(np.float32)
+    task = Task(features, generator.normal(size=400), generator.uniform(0.2, 1, 400), 0)
+    probe = generator.normal(size=(3_000, 6)).astype(np.float32)
+    for name, more in (("xgb", {"n_estimators": 30}), ("rf", {"n_estimators": 5})):
+        recipe = RECIPES[name]
+        model = recipe.fit(task, recipe.start(400) | more)
+        slim = lean(model)
+        assert np.allclose(slim.predict(probe), model.predict(probe), rtol=0, atol=1e-6), name
+        sizes = [len(lzma.compress(pickle.dumps(each))) for each in (slim, model)]
+        assert sizes[0] < 0.7 * sizes[1], name
