@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cnnpredict_gui.bench.conditions import cpu_name
+from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.card import Metrics
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError, ModelError, UnknownNameError
 from cnnpredict_gui.core.metrics import metrics
@@ -195,7 +195,7 @@ def _evaluation(target: str, parts: list[_Collected]) -> Evaluation | None:
 
 def _like_device(library: ModelLibrary, device: str) -> str:
     """The target of a processor whose name has most words in common with ``device``; ``cpu`` if none has more than its own."""
-    words = _words(device or cpu_name())
+    words = _words(device or processor_name())
     shared = {PROCESSOR: 0}
     for entry in library.entries or library.scan():
         target = entry.target

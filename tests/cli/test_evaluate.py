@@ -84,7 +84,7 @@ def test_rows_of_a_processor_are_judged_by_the_predictors_of_the_one_most_like_t
     assert judged(device=["Apple M1"] * 4) == [("cpu", 4, "cpu")]
     mixed: list[object] = ["Intel Xeon", "AMD EPYC", "Intel Xeon", "Intel Xeon"]
     assert judged(device=mixed) == [("cpu", 4, "cpu, cpu-xeon")]
-    monkeypatch.setattr(evaluation, "cpu_name", lambda: "Intel(R) Xeon(R) CPU")
+    monkeypatch.setattr(evaluation, "processor_name", lambda: "Intel(R) Xeon(R) CPU")
     assert judged() == [("cpu", 4, "cpu-xeon")]
 
 
