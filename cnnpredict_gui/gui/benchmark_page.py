@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui import __version__
-from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.benchmark_charts import DistributionChart, LatencyChart
 from cnnpredict_gui.gui.benchmark_data import ResultRow, plan_text, result_rows, run_text
 from cnnpredict_gui.gui.benchmark_form import BenchmarkForm
@@ -20,10 +21,10 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.resource_monitor import Span
+from cnnpredict_gui.gui.task_row import TaskRow
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.view import View
-from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
+from cnnpredict_gui.gui.workers import Cancelled, Progress
 
 if TYPE_CHECKING:
     from cnnpredict_gui.bench.benchmark import BenchmarkRun, Outcome, Plan
@@ -31,28 +32,23 @@ if TYPE_CHECKING:
 TABS = ("result", "distribution", "history")
 
 
-class _Arrivals(QObject):
-    """Brings the outcomes of one run from its thread to the GUI thread."""
-
-    arrived = Signal(object)
-
-
 class BenchmarkPage(View):
     """Times the chosen predictors in child processes, shows the result, keeps it, compares it to earlier ones."""
+
+    #: Plan and Outcome, from the thread of the run
+    _arrived = Signal(object, object)
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
         self.run: BenchmarkRun | None = None
         self.outcomes: list[Outcome] = []
-        self._task: Task | None = None
-        self._arrivals = _Arrivals()
-        self._span: Span | None = None
         self._wanted = 0
         self._plan: Plan | None = None
         self.form = BenchmarkForm()
-        self.run_button, self.cancel = QPushButton("Run"), QPushButton("Cancel")
-        self.progress = QProgressBar()
-        self.message, self.about = QLabel(), QLabel()
+        self.work = TaskRow(
+            context, "Run", "Time the predictors chosen on the left, each in a process of its own", "Progress in calls"
+        )
+        self.about = QLabel()
         self.bars, self.distribution = LatencyChart(context), DistributionChart(context)
         self.table = result_table(context, self._constants)
         self.history = HistoryPanel(context)
@@ -64,18 +60,14 @@ class BenchmarkPage(View):
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.run_button.setToolTip("Time the predictors chosen on the left, one after the other, each in a process of its own")
-        self.cancel.setToolTip("Stop now; what was measured so far stays on screen but is not kept")
-        self.progress.setAccessibleName("Progress in calls")
-        self.message.setProperty("role", "error")
-        self.message.hide()
+        self.work.cancel.setToolTip("Stop now; what was measured so far stays on screen but is not kept")
+        self.work.progress.setFormat("%p %")
         self.about.setProperty("role", "muted")
-        for label in (self.message, self.about):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        row = header_row(self.form.native, self.progress, self.run_button, self.cancel)
-        row.insertStretch(1, 1)
-        row.setStretchFactor(self.progress, 3)
+        self.about.setWordWrap(True)
+        self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = header_row(self.form.native, self.work)
+        row.setAlignment(self.form.native, Qt.AlignmentFlag.AlignTop)
+        row.setStretch(1, 1)
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Benchmark results")
         self.tabs.addTab(self._result_page(), "Result")
@@ -86,7 +78,6 @@ class BenchmarkPage(View):
         layout.setSpacing(GRID // 2)
         layout.addWidget(self.form)
         layout.addLayout(row)
-        layout.addWidget(self.message)
         layout.addWidget(self.tabs, 1)
 
     def _result_page(self) -> QWidget:
@@ -107,8 +98,9 @@ class BenchmarkPage(View):
         return split
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(self.start)
-        self.cancel.clicked.connect(self.stop)
+        self.work.wanted.connect(self.start)
+        self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
+        self.work.running.connect(self._show_state)
         self.history.chosen.connect(self._on_chosen)
         self.table.selectionModel().selectionChanged.connect(self._show_distribution)
         self.context.state.selection_changed.connect(self._show_state)
@@ -125,16 +117,15 @@ class BenchmarkPage(View):
         library = self.context.models.library
         names = {one.path: one.name for one in self.context.models.chosen(self.context.state.selection)}
         entries = [replace(one, name=names[one.path]) for one in self.context.models.entries if one.path in names]
-        if library is None or not entries or self._task is not None:
+        if library is None or not entries or self.work.busy:
             return
         sizes = self.form.save()
         jobs = jobs_for(entries, sizes["native"])
         plan, folders = Plan(jobs, sizes["rows"], sizes["iterations"], sizes["warm_up"]), library.folders
-        arrivals = self._arrivals = _Arrivals()
-        arrivals.arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
+        arrived = partial(self._arrived.emit, plan)
 
         def work(progress: Progress, cancelled: Cancelled) -> tuple[BenchmarkRun, str, CnnPredictError | None]:
-            run = run_benchmark(plan, folders, progress, cancelled, arrivals.arrived.emit)
+            run = run_benchmark(plan, folders, progress, cancelled, arrived)
             history = BenchmarkHistory()
             try:
                 return history.add(run), history.problem, None
@@ -142,52 +133,24 @@ class BenchmarkPage(View):
                 return run, "", error
 
         self._plan, self.run, self.outcomes = plan, None, []
-        self.message.hide()
-        self.progress.setRange(0, 0)
-        self._span = self.context.monitor.begin(f"Benchmark, {len(entries):,} predictors")
-        task = self._task = self.context.tasks.run("Benchmark", work)
-        task.progress.connect(self._on_progress)
-        task.succeeded.connect(self._on_finished)
-        task.failed.connect(self._complain)
-        task.ended.connect(self._on_ended)
-        self._show_outcomes()
-        self._show_state()
-
-    def stop(self) -> None:
-        """End the run; the process that is being timed is killed within a tenth of a second."""
-        if self._task is not None:
-            self._arrivals.arrived.disconnect(self._on_arrived)
-            self._task.cancel()
-            self.context.say("Cancelled; the run is not kept")
-
-    def _on_arrived(self, outcome: Outcome) -> None:
-        self.outcomes = [*self.outcomes, outcome]
+        task = self.work.run(f"Benchmark, {len(entries):,} predictors", work, self._on_finished)
+        task.cancelled.connect(self._on_cancelled)
         self._show_outcomes()
 
-    def _on_progress(self, done: int, total: int) -> None:
-        self.progress.setRange(0, max(total, 1))
-        self.progress.setValue(done)
+    def _on_cancelled(self) -> None:
+        self.context.say("Cancelled; the run is not kept")
+
+    def _on_arrived(self, plan: Plan, outcome: Outcome) -> None:
+        if self.work.busy and plan is self._plan:
+            self.outcomes = [*self.outcomes, outcome]
+            self._show_outcomes()
 
     def _on_finished(self, answer: tuple[BenchmarkRun, str, CnnPredictError | None]) -> None:
         run, problem, error = answer
-        if error is not None:
-            self._complain(error)
-        elif problem:
-            self.message.setText(problem)
-            self.message.show()
+        if error is not None or problem:
+            self.work.complain(error or DataFileError(problem))
         self._on_chosen(run)
         self.history.reload()
-
-    def _on_ended(self) -> None:
-        self._task = None
-        if self._span is not None:
-            self.context.monitor.end(self._span)
-            self._span = None
-        self._show_state()
-
-    def _complain(self, error: CnnPredictError) -> None:
-        self.message.setText(str(error))
-        self.message.show()
 
     # -- showing ------------------------------------------------------------------------------------------------------
 
@@ -219,15 +182,11 @@ class BenchmarkPage(View):
         self.distribution.show_rows(selected or self.table.rows_model.rows, bool(selected))
 
     def _show_state(self) -> None:
-        running = self._task is not None
         chosen = len(self.context.models.chosen(self.context.state.selection))
-        self.run_button.setText(f"Run {chosen} predictor{'s' if chosen != 1 else ''}" if chosen else "Run")
-        self.run_button.setEnabled(chosen > 0 and not running)
-        self.run_button.setVisible(not running)
-        self.cancel.setVisible(running)
-        self.progress.setVisible(running)
-        self.form.setEnabled(not running)
-        self.form.native.setEnabled(not running)
+        self.work.start.setText(f"Run {chosen} predictor{'s' if chosen != 1 else ''}" if chosen else "Run")
+        self.work.start.setEnabled(chosen > 0 and not self.work.busy)
+        self.form.setEnabled(not self.work.busy)
+        self.form.native.setEnabled(not self.work.busy)
 
     def _constants(self) -> dict[str, Cell]:
         if self.run is None:
@@ -248,13 +207,13 @@ class BenchmarkPage(View):
     def activated(self) -> None:
         """Read the history; show the run that was on screen last time."""
         wanted, self._wanted = self._wanted, 0
-        if wanted and self.run is None and self._task is None:
+        if wanted and self.run is None and not self.work.busy:
             self.history.open_run(wanted)
         else:
             self.history.reload()
 
     def busy(self) -> bool:
-        return self._task is not None or self.history.busy()
+        return self.work.busy or self.history.busy()
 
     def save(self) -> dict[str, Any]:
         run = self.run.number if self.run is not None else self._wanted

@@ -11,12 +11,16 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QW
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.resource_monitor import Span
 from cnnpredict_gui.gui.theme import GRID
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
 
 class TaskRow(QWidget):
-    """Start button, progress bar and Cancel in a row, a message below. ``work`` of :meth:`run` reports done and total."""
+    """Start button, progress bar and Cancel in a row, a message below. ``work`` of :meth:`run` reports done and total.
+
+    The time a task takes is marked in the charts of the machine's resources.
+    """
 
     #: The Start button was pressed.
     wanted = Signal()
@@ -27,6 +31,7 @@ class TaskRow(QWidget):
         super().__init__()
         self.context = context
         self.task: Task | None = None
+        self._span: Span | None = None
         self.start, self.cancel = QPushButton(start), QPushButton("Cancel")
         self.progress, self.message = QProgressBar(), QLabel()
         self.start.setToolTip(tip)
@@ -60,6 +65,7 @@ class TaskRow(QWidget):
         self.stop()
         self.message.hide()
         self.progress.setRange(0, 0)
+        self._span = self.context.monitor.begin(title)
         task = self.task = self.context.tasks.run(title, work)
         task.progress.connect(self._progressed)
         task.succeeded.connect(done)
@@ -85,6 +91,9 @@ class TaskRow(QWidget):
 
     def _ended(self) -> None:
         self.task = None
+        if self._span is not None:
+            self.context.monitor.end(self._span)
+            self._span = None
         self._show()
         self.running.emit(False)
 

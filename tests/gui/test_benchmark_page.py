@@ -57,7 +57,7 @@ def page(qtbot: QtBot, context: AppContext) -> Iterator[BenchmarkPage]:
     page.form.iterations.setValue(6)
     settle(qtbot, page)
     yield page
-    page.stop()
+    page.work.stop()
 
 
 class TestBenchmarkContract(WidgetContract):
@@ -101,19 +101,19 @@ class TestHistoryContract(WidgetContract):
 
 
 def test_a_run_is_timed_shown_and_kept(qtbot: QtBot, page: BenchmarkPage, context: AppContext) -> None:
-    assert page.run_button.text() == "Run 2 predictors" and page.bars.is_empty and page.distribution.is_empty
+    assert page.work.start.text() == "Run 2 predictors" and page.bars.is_empty and page.distribution.is_empty
     click(qtbot, page.form.usual[1])
     assert page.form.rows.value() == 64
     page.form.warm_up.setValue(1)
-    click(qtbot, page.run_button)
-    assert page.busy() and page.cancel.isVisible() and not page.run_button.isVisible() and not page.form.isEnabled()
+    click(qtbot, page.work.start)
+    assert page.busy() and page.work.cancel.isVisible() and not page.work.start.isEnabled() and not page.form.isEnabled()
     settle(qtbot, page)
     rows = page.table.shown_rows()
     assert {row.outcome.name for row in rows} == {XGB, RF} and all(row.timed is not None for row in rows)
     assert {(row.timed.latency.rows, row.timed.latency.iterations) for row in rows} == {(64, 6)}
     assert not page.bars.is_empty and len(page.bars.panels[0].bars) == 2
     assert not page.distribution.is_empty and len(page.distribution.rows) == 2
-    assert page.run_button.isVisible() and page.form.isEnabled()
+    assert page.work.start.isEnabled() and page.form.isEnabled()
     kept = BenchmarkHistory().runs()
     assert [(run.rows, run.iterations, run.warm_up, run.predictors) for run in kept] == [(64, 6, 1, 2)]
     assert page.run is not None and page.run.number == 1 and "Run 1, " in page.about.text()
@@ -123,7 +123,7 @@ def test_a_run_is_timed_shown_and_kept(qtbot: QtBot, page: BenchmarkPage, contex
 
 
 def test_results_export_with_everything_needed_to_compare(qtbot: QtBot, page: BenchmarkPage, tmp_path: Path) -> None:
-    click(qtbot, page.run_button)
+    click(qtbot, page.work.start)
     settle(qtbot, page)
     save(page.table, tmp_path / "results.csv", LIGHT)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text(encoding="utf-8"))))
@@ -143,7 +143,7 @@ def test_the_failure_of_one_predictor_leaves_the_others(qtbot: QtBot, page: Benc
     content = path.read_bytes()
     path.write_bytes(b"tampered")
     try:
-        click(qtbot, page.run_button)
+        click(qtbot, page.work.start)
         settle(qtbot, page)
     finally:
         path.write_bytes(content)
@@ -155,28 +155,42 @@ def test_the_failure_of_one_predictor_leaves_the_others(qtbot: QtBot, page: Benc
 
 def test_cancel_ends_the_run_and_keeps_nothing(qtbot: QtBot, page: BenchmarkPage, context: AppContext) -> None:
     page.form.iterations.setValue(1_000_000)
-    click(qtbot, page.run_button)
-    qtbot.waitUntil(lambda: page.progress.value() > 0, timeout=40_000)
-    click(qtbot, page.cancel)
-    assert not page.busy() and page.run_button.isVisible() and context.monitor.spans[-1].end is not None
+    click(qtbot, page.work.start)
+    qtbot.waitUntil(lambda: page.work.progress.value() > 0, timeout=40_000)
+    click(qtbot, page.work.cancel)
+    assert not page.busy() and page.work.start.isEnabled() and context.monitor.spans[-1].end is not None
     qtbot.waitUntil(lambda: all(not task.thread_.isRunning() for task in context.tasks._tasks), timeout=10_000)
     qtbot.wait(10)
     assert BenchmarkHistory().runs() == [] and page.run is None
+
+
+def test_what_arrives_from_a_cancelled_run_is_not_shown(qtbot: QtBot, page: BenchmarkPage) -> None:
+    page.form.iterations.setValue(1_000_000)
+    click(qtbot, page.work.start)
+    old = page._plan
+    click(qtbot, page.work.cancel)
+    page._arrived.emit(old, make_outcome(XGB))
+    click(qtbot, page.work.start)
+    page._arrived.emit(old, make_outcome(XGB))
+    qtbot.wait(20)
+    assert page.outcomes == []
+    page._arrived.emit(page._plan, make_outcome(RF))
+    qtbot.waitUntil(lambda: [one.name for one in page.outcomes] == [RF], timeout=5_000)
 
 
 def test_an_absurd_history_file_costs_no_result(qtbot: QtBot, page: BenchmarkPage) -> None:
     path = BenchmarkHistory().path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no database " * 100)
-    click(qtbot, page.run_button)
+    click(qtbot, page.work.start)
     settle(qtbot, page)
-    assert "was kept as" in page.message.text() and page.message.isVisible()
+    assert "was kept as" in page.work.message.text() and page.work.message.isVisible()
     assert len(BenchmarkHistory().runs()) == 1 and not page.bars.is_empty
 
 
 def test_nothing_chosen_cannot_be_run(page: BenchmarkPage, context: AppContext) -> None:
     context.state.select([])
-    assert not page.run_button.isEnabled() and page.run_button.text() == "Run"
+    assert not page.work.start.isEnabled() and page.work.start.text() == "Run"
     page.start()
     assert not page.busy()
 
