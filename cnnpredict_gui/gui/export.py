@@ -125,16 +125,29 @@ def save(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> None:
     """
     suffix = path.suffix.lower()
     if suffix == ".png":
-        image = picture(source, theme, scale)
-        with atomic_write(path) as part:
-            if not image.save(str(part), "PNG"):  # type: ignore[call-overload]
-                raise OutputError(f"{path.name} could not be written as PNG", "choose another folder")
+        save_png(picture(source, theme, scale), path)
     elif suffix == ".svg":
         atomic_text(path, svg(source, theme).decode("utf-8"))
     elif suffix == ".csv":
         atomic_text(path, csv(source))
     else:
         raise OutputError(f"{path.name} has an unknown kind of file name", "end it in .png, .svg or .csv")
+
+
+def save_png(image: QImage, path: Path) -> None:
+    """Write a picture as PNG, whole or not at all. Made in memory first: Qt does not tell why a file cannot be written.
+
+    Raises:
+        OutputError: the file cannot be written, or the picture is too large for PNG.
+    """
+    store = QByteArray()
+    buffer = QBuffer(store)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    if not image.save(buffer, "PNG"):  # type: ignore[call-overload]
+        raise OutputError(f"{path.name} could not be made as PNG", "choose a smaller scale")
+    buffer.close()
+    with atomic_write(path) as part:
+        part.write_bytes(store.data())
 
 
 def copy_picture(source: Exportable, theme: Theme) -> None:

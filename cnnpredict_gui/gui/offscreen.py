@@ -11,7 +11,6 @@ from PySide6.QtCore import QEvent, QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
-from cnnpredict_gui.infra.files import atomic_write
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.app import Application
@@ -127,10 +126,9 @@ class OffscreenRun(QObject):
         asked = self._application.arguments.view
         if path is None or asked not in (window.current_view(), window.current_place()):
             raise OutputError(f"there is no view {asked!r}", f"use one of {', '.join(window.places())}")
-        image = window.grab().toImage()
-        with atomic_write(path) as part:
-            if not image.save(str(part), "PNG"):  # type: ignore[call-overload]
-                raise OutputError(f"{path} could not be written", "choose a name that ends in .png")
+        from cnnpredict_gui.gui.export import save_png
+
+        save_png(window.grab().toImage(), path)
 
     def _smoke_test(self) -> None:
         import psutil

@@ -137,9 +137,10 @@ def test_a_kept_session_torn_to_pieces_is_told_and_the_program_starts(started: l
 
 
 def test_a_computer_that_slept_goes_on(started: list[Program], home: Path) -> None:
-    """A stopped process stands for sleep: all its timers are late at once, its autosave included."""
+    """A stopped process stands for sleep: all its timers are late at once, autosave and the sampler of the machine included."""
     (program,) = started
     program.wait_for("loading", False)
+    assert program.ask(view="machine")["view"] == "machine"
     os.kill(program.process.pid, signal.SIGSTOP)
     sleep(3)
     os.kill(program.process.pid, signal.SIGCONT)
