@@ -122,8 +122,8 @@ class HistoryPanel(QWidget):
         self._ask(lambda history: history.runs(), self._show_runs)
 
     def open_run(self, number: int) -> None:
-        """Load a run and hand it on; the list is read too."""
-        self._ask(lambda history: (history.runs(), _load(history, number)), self._opened)
+        """Load a run, or the newest if that one is not there, and hand it on; the list is read too."""
+        self._ask(lambda history: _runs_and_one(history, number), self._opened)
 
     def _opened(self, answer: tuple[list[RunSummary], BenchmarkRun | None]) -> None:
         self._show_runs(answer[0])
@@ -194,10 +194,8 @@ class HistoryPanel(QWidget):
         self.reload()
 
 
-def _load(history: Any, number: int) -> BenchmarkRun | None:
-    """A run, or None if it is gone: what a session remembers may have been deleted."""
-    try:
-        run: BenchmarkRun = history.load(number)
-    except DataFileError:
-        return None
-    return run
+def _runs_and_one(history: Any, number: int) -> tuple[list[RunSummary], BenchmarkRun | None]:
+    """All runs, and the one wanted, else the newest, else None."""
+    runs: list[RunSummary] = history.runs()
+    known = [run.number for run in runs]
+    return runs, history.load(number if number in known else known[0]) if known else None

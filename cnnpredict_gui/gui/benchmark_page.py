@@ -139,6 +139,7 @@ class BenchmarkPage(View):
 
     def _on_cancelled(self) -> None:
         self.context.say("Cancelled; the run is not kept")
+        self._show_outcomes()
 
     def _on_arrived(self, plan: Plan, outcome: Outcome) -> None:
         if self.work.busy and plan is self._plan:
@@ -174,6 +175,7 @@ class BenchmarkPage(View):
             self.about.setToolTip(self.run.machine)
         elif self._plan is not None:
             done = f"{len(self.outcomes)} of {len(self._plan.jobs)}"
+            done = done if self.work.busy else f"Stopped after {done}"
             self.about.setText(f"{done}: {plan_text(self._plan.rows, self._plan.iterations, self._plan.warm_up)}")
 
     def _show_distribution(self) -> None:
@@ -205,10 +207,9 @@ class BenchmarkPage(View):
     # -- session ------------------------------------------------------------------------------------------------------
 
     def activated(self) -> None:
-        """Read the history; show the run that was on screen last time."""
-        wanted, self._wanted = self._wanted, 0
-        if wanted and self.run is None and not self.work.busy:
-            self.history.open_run(wanted)
+        """Read the history; show the run that was on screen last time, or else the newest."""
+        if self.run is None and not self.outcomes and not self.work.busy:
+            self.history.open_run(self._wanted)
         else:
             self.history.reload()
 

@@ -23,6 +23,8 @@ from cnnpredict_gui.gui.theme import GRID, Theme
 #: Longer without a sample (seconds), and the line is interrupted.
 _GAP_S = 2.5 * SLOW_S
 _LEFT_PX, _BOTTOM_PX, _TOP_PX = 46, 18, 20
+#: Narrower marks have no text.
+_MARK_TEXT_PX = 60
 #: Pixels per point of a line.
 _STEP_PX = 2
 
@@ -222,10 +224,10 @@ class StripChart(QWidget):
             band = QRectF(left, inner.top(), max(right - left, 2.0), inner.height())
             painter.fillRect(band, colour)
             painter.fillRect(QRectF(band.left(), band.top(), 1, band.height()), QColor(theme.accent))
-            metrics = QFontMetricsF(self.font())
-            if metrics.horizontalAdvance(span.title) + 8 <= band.width():
+            if band.width() > _MARK_TEXT_PX:
+                text = QFontMetricsF(self.font()).elidedText(span.title, Qt.TextElideMode.ElideRight, band.width() - 8)
                 painter.setPen(QColor(theme.muted))
-                painter.drawText(band.adjusted(4, 2, 0, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, span.title)
+                painter.drawText(band.adjusted(4, 2, 0, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text)
 
     def _paint_legend(self, painter: QPainter, area: QRectF, values: dict[str, Floats], theme: Theme) -> None:
         """Name and latest value of each line, as many as have room."""

@@ -313,11 +313,16 @@ def test_sizes_and_the_run_on_screen_survive(qtbot: QtBot, with_history: Benchma
     assert other.form.rows.value() == 10_000
 
 
-def test_a_run_that_was_deleted_meanwhile_is_no_error(qtbot: QtBot, page: BenchmarkPage, reports: Reports) -> None:
+def test_the_newest_run_stands_in_for_one_that_is_gone(qtbot: QtBot, page: BenchmarkPage, reports: Reports) -> None:
     page.restore({"run": 77})
     page.activated()
     settle(qtbot, page)
     assert page.run is None and reports.errors == []
+    for _ in range(2):
+        BenchmarkHistory().add(make_run(make_outcome(XGB)))
+    page.activated()
+    settle(qtbot, page)
+    assert page.run is not None and page.run.number == 2
 
 
 def test_changes_count_per_layer_and_keep_what_only_one_has() -> None:
