@@ -56,14 +56,14 @@ def _error(name: str, title: str, tip: str, of: Callable[[FamilyCalibration], Me
 
 
 _HELD_OUT = "on the layers measured, each predicted by a correction fitted without it"
-_FURTHER = "on further layers, drawn at random, which the correction never saw"
+_FURTHER = "on further layers, drawn at random, that the correction never saw"
 COLUMNS = (
     Column("family", "family", lambda r: FAMILIES[r.family]),
     _error("mape_before", "MAPE before", f"Mean absolute error {_HELD_OUT}", lambda r: r.before, "mape"),
     _error("mape_after", "after", f"Mean absolute error {_HELD_OUT}", lambda r: r.after, "mape"),
     _error("median_before", "median before", f"Median absolute error {_HELD_OUT}", lambda r: r.before, "median_ape"),
     _error("median_after", "after", f"Median absolute error {_HELD_OUT}", lambda r: r.after, "median_ape"),
-    _error("check_mape_before", "further: MAPE", f"Mean absolute error {_FURTHER}", lambda r: r.check_before, "mape"),
+    _error("check_mape_before", "at random: MAPE", f"Mean absolute error {_FURTHER}", lambda r: r.check_before, "mape"),
     _error("check_mape_after", "after", f"Mean absolute error {_FURTHER}", lambda r: r.check_after, "mape"),
 )
 
@@ -214,17 +214,19 @@ class CalibratePage(View):
             [
                 ScatterSeries("before", theme.series[5], "s", tuple(before)),
                 ScatterSeries("after, held out", theme.series[0], "o", tuple(after)),
-                ScatterSeries("after, further layers", theme.series[2], "d", tuple(checked)),
+                ScatterSeries("after, drawn at random", theme.series[2], "d", tuple(checked)),
             ]
         )
-        main = result.main
-        errors = f"{percent(main.before.mape)} → {percent(main.after.mape)} mean error on layers held out"
-        family = FAMILIES[main.family].lower()
-        texts = [f"<b>{result.target.title}</b>, made from {result.source}: {family} {errors}"]
+        main, checked_scores = result.main, ""
         if main.check_before and main.check_after:
-            texts.append(f"{percent(main.check_before.mape)} → {percent(main.check_after.mape)} on further layers")
+            checked_scores = f"{percent(main.check_before.mape)} → {percent(main.check_after.mape)} on layers drawn at random, "
+        text = (
+            f"<b>{result.target.title}</b>, made from {result.source}. Mean error of the {FAMILIES[main.family].lower()}: "
+            f"{checked_scores}{percent(main.before.mape)} → {percent(main.after.mape)} on the layers measured, each held out "
+            "(those lie far apart, so their errors are larger)."
+        )
         doubts = [f"Doubtful times: {warning}" for warning in result.conditions.warnings]
-        self.verdict.setText("; ".join(texts) + ". " + " ".join(f"{doubt}." for doubt in doubts))
+        self.verdict.setText(" ".join([text, *(f"{doubt}." for doubt in doubts)]))
         self.verdict.setProperty("role", "warning" if doubts or main.after.mape >= main.before.mape else "")
         self.verdict.style().unpolish(self.verdict)
         self.verdict.style().polish(self.verdict)

@@ -47,6 +47,7 @@ PAGES: tuple[ViewSpec, ...] = (
     ViewSpec("system", "System", f"{_GUI}.system_page:SystemPage", "Processors, memory, disks, network and GPU, live"),
     ViewSpec("measure", "Measure", f"{_GUI}.measure_page:MeasurePage", "Real layers timed here, beside their predictions"),
     ViewSpec("calibrate", "Calibrate", f"{_GUI}.calibrate_page:CalibratePage", "Predictors of this machine in two minutes"),
+    ViewSpec("train", "Train", f"{_GUI}.train_page:TrainPage", "Predictors from your own measurements"),
 )
 VIEWS: tuple[ViewSpec, ...] = (
     ViewSpec("compare", "Compare", f"{_GUI}.compare:CompareView", "One layer, many predictors", in_pieces=True),

@@ -26,6 +26,7 @@ from cnnpredict_gui.core.table import VOCABULARY, ConfigTable, Floats
 from cnnpredict_gui.infra.files import atomic_write
 from cnnpredict_gui.studies.tabular import config_columns, find_mapping, read_table
 from cnnpredict_gui.training.datasets import DEVICE_KEY, TRAINED_DTYPES, hash_columns, known_devices
+from cnnpredict_gui.training.datasets import read_table as read_measurements
 
 #: Milliseconds in one of each unit.
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3, "ns": 1e-6}
@@ -240,3 +241,16 @@ def _doubts(request: ImportRequest, table: ConfigTable, times: Floats, unique: o
     if apart:
         found.append(f"{apart:,} layers occur repeatedly with times that differ by more than half; medians are taken")
     return found
+
+
+def state_device(path: Path, device: Device) -> None:
+    """Write the figures of the device into a parquet file of measurements that has none, e.g. a collected one.
+
+    Raises:
+        DataFileError: the file cannot be read.
+        OutputError: it cannot be written.
+    """
+    table = read_measurements(path)
+    metadata = dict(table.schema.metadata or {}) | {DEVICE_KEY: device.model_dump_json().encode()}
+    with atomic_write(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")

@@ -43,9 +43,9 @@ def test_result_is_told_and_doubts_are_too(qtbot: QtBot, context: AppContext) ->
     qtbot.addWidget(page)
     assert page.scatter.is_empty
     page.show_result(result())
-    assert "40.0 % → 10.0 % mean error on layers held out; 50.0 % → 20.0 % on further layers" in page.verdict.text()
+    assert "50.0 % → 20.0 % on layers drawn at random, 40.0 % → 10.0 % on the layers measured" in page.verdict.text()
     assert page.verdict.property("role") == ""
-    assert [series.name for series in page.scatter.series] == ["before", "after, held out", "after, further layers"]
+    assert [series.name for series in page.scatter.series] == ["before", "after, held out", "after, drawn at random"]
     assert [len(series.points) for series in page.scatter.series] == [3, 2, 1]
     assert page.table.export_data().columns[:3] == ("family", "mape_before", "mape_after")
     page.show_result(result(Conditions(on_battery=True)))
