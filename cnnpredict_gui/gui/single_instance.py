@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QEventLoop, QObject, QTimer, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 from cnnpredict_gui.infra.paths import user_name
 
+logger = logging.getLogger(__name__)
 _TIMEOUT_MS = 500
+#: How long a window that is busy may take to answer.
+_PATIENCE_MS = 5_000
+_TAKEN = b"taken\n"
 _MAX_MESSAGE = 65_536
 
 
@@ -37,15 +42,22 @@ class SingleInstance(QObject):
         self._server.newConnection.connect(self._on_connection)
 
     def hand_over(self, path: Path | None) -> bool:
-        """Tell a running instance to come to the front and open ``path``; False when there is none."""
+        """Tell a running instance to come to the front and open ``path``; False when there is none, or it does not answer."""
         socket = QLocalSocket()
         socket.connectToServer(self._name)
         if not socket.waitForConnected(_TIMEOUT_MS):
             return False
+        loop = QEventLoop()
+        socket.readyRead.connect(loop.quit)
+        socket.disconnected.connect(loop.quit)
+        QTimer.singleShot(_PATIENCE_MS, loop, loop.quit)
         socket.write(json.dumps({"open": str(path or "")}).encode() + b"\n")
-        sent = socket.waitForBytesWritten(_TIMEOUT_MS)
-        socket.disconnectFromServer()
-        return sent
+        loop.exec()
+        answered = bytes(socket.readAll().data()) == _TAKEN
+        socket.abort()
+        if not answered:
+            logger.warning("a window that is open already does not answer; this one goes on by itself")
+        return answered
 
     def listen(self) -> bool:
         """Become the instance others hand over to; a socket left by a crash is replaced."""
@@ -77,7 +89,10 @@ class SingleInstance(QObject):
     def _read(self) -> None:
         for socket in list(self._sockets):
             if socket.canReadLine():
-                self._understand(bytes(socket.readLine().data()))
+                line = bytes(socket.readLine().data())
+                socket.write(_TAKEN)
+                socket.flush()
+                self._understand(line)
             elif socket.bytesAvailable() > _MAX_MESSAGE:
                 socket.abort()
 

@@ -182,3 +182,21 @@ def test_a_second_start_hands_over_and_disturbs_nothing(started: list[Program], 
         sleep(0.1)
     assert (home / "data" / "running").read_text().strip() == str(first.process.pid)
     assert first.close() == 0 and not (home / "data" / "running").exists()
+
+
+def test_a_window_that_hangs_does_not_keep_others_from_starting(started: list[Program], home: Path, models: Path) -> None:
+    (first,) = started
+    first.wait_for("loading", False)
+    os.kill(first.process.pid, signal.SIGSTOP)
+    second = Program(home, models)
+    started.append(second)
+    assert "did not end properly" not in second.wait_for("loading", False)["message"]
+    log = (home / "log" / "cnnpredict.log").read_text(encoding="utf-8")
+    assert "does not answer; this one goes on by itself" in log
+    os.kill(first.process.pid, signal.SIGCONT)
+    first.ask(set={"output_channels": 60})
+    _wait_until_kept(home, 60)
+    second.ask(set={"output_channels": 61})  # both write the same file: the last one wins, and it is whole
+    _wait_until_kept(home, 61)
+    assert (first.close(), second.close()) == (0, 0)
+    assert not list((home / "data").glob("*.damaged-*"))
