@@ -16,6 +16,9 @@ PAGE_OF_VIEW = {
     "machine": "this-machine",
     "machine.predictors": "benchmark",
     "machine.system": "system",
+    "machine.measure": "measure-calibrate-train",
+    "machine.calibrate": "measure-calibrate-train",
+    "machine.train": "measure-calibrate-train",
     "models": "own-models",
     "log": "troubleshooting",
 }
