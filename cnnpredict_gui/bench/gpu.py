@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 NOT_FOUND = "No NVIDIA GPU found"
@@ -33,10 +32,11 @@ class GpuMeter:
         self._gpus: list[tuple[str, Any]] = []
         self.problem = ""
         try:
-            self._nvml: Any = import_module("pynvml")
+            import pynvml
         except ImportError:
             self.problem = f"{NOT_FOUND}: the package nvidia-ml-py is not installed"
             return
+        self._nvml: Any = pynvml
         try:
             self._nvml.nvmlInit()
             count = self._nvml.nvmlDeviceGetCount()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cnnpredict_gui.bench.health import Health
     from cnnpredict_gui.bench.resources import Sample
 
+CHANNEL = "health"
 #: Seconds between looks.
 _EVERY_S = 5.0
 #: Reasons shown; the rest is counted.
@@ -56,11 +57,16 @@ class HealthPanel(QWidget):
             self.refresh()
 
     def refresh(self) -> None:
-        """Look now."""
-        from cnnpredict_gui.bench.health import health, system_figures
-
+        """Look now, in the background."""
         self._looked = monotonic()
-        self.show_state(health(self.context.models.entries, system_figures(self._load)))
+        entries, load = list(self.context.models.entries), self._load
+
+        def work(_cancelled: object) -> Health:
+            from cnnpredict_gui.bench.health import health, system_figures
+
+            return health(entries, system_figures(load))
+
+        self.context.predictions.submit(CHANNEL, work, self.show_state, self.context.report)
 
     def show_state(self, state: Health) -> None:
         """Show this state."""

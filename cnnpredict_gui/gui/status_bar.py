@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
 
 _REFRESH_MS = 2000
+#: Channels whose answers are predictions for the screen; others read files or look after the machine.
+_PREDICTIONS = ("compare", "sweep", "network")
 
 
 class StatusBar(QObject):
@@ -79,7 +81,7 @@ class StatusBar(QObject):
         self.progress.setValue(done)
 
     def _show_latency(self, channel: str, ms: float) -> None:
-        if channel != "presets":
+        if channel in _PREDICTIONS:
             self.latency.setText(f"Prediction {sig3(ms)} ms")
 
     def _show_failure(self, error: CnnPredictError) -> None:

@@ -140,7 +140,7 @@ class SystemPage(View):
         self._draw()
 
     def busy(self) -> bool:
-        return self.isVisible() and not self.charts
+        return self.isVisible() and (not self.charts or self.health.state is None)
 
     def save(self) -> dict[str, Any]:
         return {"span_s": self.span_s()}

@@ -39,7 +39,7 @@ def page(qtbot: QtBot, context: AppContext) -> SystemPage:
     page.resize(740, 600)
     with qtbot.waitExposed(page):
         page.show()
-    qtbot.waitUntil(lambda: bool(page.charts), timeout=10_000)
+    qtbot.waitUntil(lambda: not page.busy(), timeout=10_000)
     return page
 
 
@@ -54,7 +54,7 @@ class TestSystemContract(WidgetContract):
     def shown(self, qtbot: QtBot, context: AppContext) -> QWidget:
         page = super().shown(qtbot, context)
         assert isinstance(page, SystemPage)
-        qtbot.waitUntil(lambda: bool(page.charts), timeout=10_000)
+        qtbot.waitUntil(lambda: not page.busy(), timeout=10_000)
         return page
 
 
@@ -122,7 +122,7 @@ def test_without_a_gpu_it_says_so(qtbot: QtBot, context: AppContext, monkeypatch
     page = SystemPage(context)
     qtbot.addWidget(page)
     page.show()
-    qtbot.waitUntil(lambda: bool(page.charts), timeout=10_000)
+    qtbot.waitUntil(lambda: not page.busy(), timeout=10_000)
     assert "No NVIDIA GPU found" in page.facts.text()
     assert not [chart for chart in page.charts if chart.strip.title.startswith("GPU")]
 
@@ -132,7 +132,7 @@ def test_gpus_have_charts_of_their_own(qtbot: QtBot, context: AppContext, monkey
     page = SystemPage(context)
     qtbot.addWidget(page)
     page.show()
-    qtbot.waitUntil(lambda: bool(page.charts), timeout=10_000)
+    qtbot.waitUntil(lambda: not page.busy(), timeout=10_000)
     assert "NVIDIA New, NVIDIA Old" in page.facts.text()
     titles = [chart.strip.title for chart in page.charts]
     assert {"GPU load", "GPU memory", "GPU power", "GPU clock", "GPU memory clock", "Temperature"} <= set(titles)
