@@ -150,13 +150,13 @@ class ImportDialog(QDialog):
         self.message.setAccessibleName("Result of the import")
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
-        self.import_button.setDefault(True)
         self.import_button.setToolTip("Read the file in a process of its own, convert it and compare both")
         self.buttons.addButton(self.import_button, QDialogButtonBox.ButtonRole.ActionRole)
         self.buttons.rejected.connect(self.reject)
         self.buttons.helpRequested.connect(lambda: self._context.show_help("importing-models"))
         self.import_button.clicked.connect(self.start)
         plain_buttons(self.buttons)
+        self.import_button.setDefault(True)
         self._count()
 
     # -- what is said of the model ------------------------------------------------------------------------------------

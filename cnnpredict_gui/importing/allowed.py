@@ -17,6 +17,8 @@ _LINEAR = {
 }
 _TREES = {
     "sklearn.tree._classes": ("DecisionTreeRegressor", "ExtraTreeRegressor"),
+    "sklearn.ensemble._gb": ("GradientBoostingRegressor",),
+    "sklearn.dummy": ("DummyRegressor",),
     "sklearn.ensemble._forest": ("RandomForestRegressor", "ExtraTreesRegressor"),
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": ("HistGradientBoostingRegressor",),
     "sklearn.ensemble._hist_gradient_boosting.predictor": ("TreePredictor",),

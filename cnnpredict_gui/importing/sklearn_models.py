@@ -77,6 +77,8 @@ def _any(model: Any, builder: GraphBuilder, value: str) -> str:
             return builder.trees(value, _forest(model))
         if kind == "HistGradientBoostingRegressor":
             return _hist(model, builder, value)
+        if kind == "GradientBoostingRegressor":
+            return _boosting(model, builder, value)
         if kind == "MLPRegressor":
             return _layers(model, builder, value)
         if hasattr(model, "coef_"):
@@ -157,6 +159,18 @@ def _forest(model: Any) -> Trees:
         raise ValueError("its trees are of different kinds or take different features")
     every = joined([of_sklearn(tree.tree_.__getstate__(), 1 / len(trees)) for tree in trees])
     return every.checked(width_of(model), f"the {_kind(model)}")
+
+
+def _boosting(model: Any, builder: GraphBuilder, value: str) -> str:
+    """Trees that correct a constant, or nothing."""
+    trees = [tree for (tree,) in model.estimators_]
+    if not trees or any(_kind(tree) != "DecisionTreeRegressor" or tree.tree_.n_features != width_of(model) for tree in trees):
+        raise ValueError("its trees are of different kinds or take different features")
+    if model.init_ != "zero" and _kind(model.init_) != "DummyRegressor":
+        raise ModelFileError(f"boosting that begins with a {_kind(model.init_)} has no conversion to ONNX", _RESTORE)
+    begin = 0.0 if model.init_ == "zero" else float(np.asarray(model.init_.constant_).reshape(-1)[0])
+    every = joined([of_sklearn(tree.tree_.__getstate__(), float(model.learning_rate)) for tree in trees])
+    return builder.shifted(builder.trees(value, every.checked(width_of(model), f"the {_kind(model)}")), begin)
 
 
 def _hist(model: Any, builder: GraphBuilder, value: str) -> str:

@@ -195,6 +195,20 @@ def check_sklearn_state(state: dict[str, Any], features: int, name: str) -> None
     of_sklearn(state).checked(features, name)
 
 
+def with_missing_field(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a ``Tree`` in today's form: scikit-learn before 1.3 did not say where missing values go."""
+    nodes = state["nodes"]
+    if "missing_go_to_left" in nodes.dtype.names:
+        return state
+    from sklearn.tree._tree import NODE_DTYPE
+
+    wider = np.zeros(len(nodes), dtype=NODE_DTYPE)
+    for name in nodes.dtype.names:
+        if name in NODE_DTYPE.names:
+            wider[name] = nodes[name]
+    return state | {"nodes": wider}
+
+
 def of_hist(nodes: npt.NDArray[Any]) -> Trees:
     """One tree of scikit-learn's histogram gradient boosting, from its nodes (checked before)."""
     leaf = nodes["is_leaf"].astype(bool)

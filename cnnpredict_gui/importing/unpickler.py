@@ -3,7 +3,7 @@
 Python's own unpickler in Python is the base, so that each instruction that makes or changes an object passes through here:
 what a REDUCE may call are our own constructors, what a BUILD may change are objects made here, numpy's types and arrays are
 checked before numpy sees their state, and trees before scikit-learn does. The arrays that joblib writes between the
-instructions are read here as well; arrays of Python objects are refused, but for texts (names of features).
+instructions are read here as well; arrays of Python objects are refused, but for texts (names of features) and trees.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.importing import allowed
 from cnnpredict_gui.importing.limits import AGAIN
-from cnnpredict_gui.importing.trees import check_hist_nodes, check_sklearn_state
+from cnnpredict_gui.importing.trees import check_hist_nodes, check_sklearn_state, with_missing_field
 
 _CODE = re.compile(r"[<>|=]?(?:[biufS?UV]\d{0,4}|O8?)")
 _MAX_ITEM_BYTES = 4096
@@ -241,6 +241,7 @@ class Unpickler(pickle._Unpickler):
             raise ModelFileError(f"{self._name} holds an attribute without a name", _REFUSED)
         if kind.__name__ == "Tree":
             check_sklearn_state(state, built.n_features, self._name)
+            state = with_missing_field(state)
         elif kind.__name__ == "TreePredictor":
             check_hist_nodes(state, self._name)
         version = state.get("_sklearn_version")
@@ -308,17 +309,22 @@ class Unpickler(pickle._Unpickler):
         _, shape, kind, fortran, content = state
         count = self._count(shape, kind)
         if kind.hasobject:
-            self._check_texts(kind, content, count)
+            self._check_objects(kind, content, count)
         elif not isinstance(content, bytes) or len(content) != count * kind.itemsize:
             raise ModelFileError(f"{self._name} holds an array with too few or too many bytes", AGAIN)
         built.__setstate__((1, shape, kind, bool(fortran), content))
 
-    def _check_texts(self, kind: np.dtype[Any], content: Any, count: int) -> None:
-        texts = isinstance(content, list) and len(content) == count and all(type(text) is str for text in content)
-        if not texts or kind.kind != "O":
+    def _check_objects(self, kind: np.dtype[Any], content: Any, count: int) -> None:
+        """Objects in an array may be texts, or trees that were made here (as gradient boosting keeps them)."""
+        listed = isinstance(content, list) and len(content) == count and kind.kind == "O"
+        if not listed or not (all(type(one) is str for one in content) or all(self._is_tree(one) for one in content)):
             raise ModelFileError(
-                f"{self._name} holds an array of Python objects, which is not allowed", "only names of features may be such"
+                f"{self._name} holds an array of Python objects, which is not allowed",
+                "only names of features and trees may be such",
             )
+
+    def _is_tree(self, one: Any) -> bool:
+        return id(one) in self._own and type(one).__name__ == "DecisionTreeRegressor"
 
     def _count(self, shape: Any, kind: Any) -> int:
         """Number of elements of an array; marks its type as used."""
@@ -347,7 +353,7 @@ class Unpickler(pickle._Unpickler):
         if not isinstance(subclass, _Made) or subclass.name != "numpy.ndarray" or order not in ("C", "F"):
             raise ModelFileError(f"{self._name} holds an array of a kind that is not allowed", _REFUSED)
         if kind.hasobject:
-            return self._texts_in_stream()
+            return self._objects_in_stream()
         if header.get("numpy_array_alignment_bytes") is not None:
             self._stream.seek(int.from_bytes(self._stream.read(1), "little"), io.SEEK_CUR)
         content = self._stream.read(min(count * kind.itemsize, self._size))
@@ -355,8 +361,8 @@ class Unpickler(pickle._Unpickler):
             raise ModelFileError(f"{self._name} is cut off inside an array", AGAIN)
         return np.frombuffer(bytearray(content), dtype=kind).reshape(header["shape"], order=order)
 
-    def _texts_in_stream(self) -> Any:
-        """An array of Python objects is a pickle of its own; it may hold texts only."""
+    def _objects_in_stream(self) -> Any:
+        """An array of Python objects is a pickle of its own, read by the same rules."""
         inner = Unpickler(self._stream, self._name).load()
         if not isinstance(inner, np.ndarray) or inner.dtype.kind != "O":
             raise ModelFileError(f"{self._name} holds an array of an unknown form", AGAIN)

@@ -14,7 +14,12 @@ import onnxruntime as ort
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import ElasticNet, Lasso, LassoCV, LinearRegression, RidgeCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -33,7 +38,7 @@ from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.importing import worker
 from cnnpredict_gui.importing.mapping import OUTPUTS, FeatureMapping
 from cnnpredict_gui.importing.samples import sample_matrix
-from tests.security.workshop import mapping
+from tests.security.workshop import Forged, mapping
 
 Matrix = np.ndarray[Any, np.dtype[Any]]
 
@@ -66,6 +71,9 @@ ESTIMATORS: dict[str, tuple[Callable[[], BaseEstimator], str]] = {
     "stumps": (lambda: RandomForestRegressor(3, max_depth=1, min_samples_leaf=400), LOGS),
     "histogram boosting": (lambda: HistGradientBoostingRegressor(max_iter=5), LOGS),
     "histogram boosting of gamma": (lambda: HistGradientBoostingRegressor(loss="gamma", max_iter=5), "ms"),
+    "gradient boosting": (lambda: GradientBoostingRegressor(n_estimators=6, random_state=0), LOGS),
+    "gradient boosting of absolute errors": (lambda: GradientBoostingRegressor(loss="absolute_error", n_estimators=6), LOGS),
+    "gradient boosting from zero": (lambda: GradientBoostingRegressor(init="zero", n_estimators=6), LOGS),
     "linear": (LinearRegression, LOGS),
     "ridge": (RidgeCV, LOGS),
     "lasso": (LassoCV, LOGS),
@@ -132,6 +140,22 @@ def test_every_protocol_of_pickle_is_read(protocol: int, make: Callable[[], Any]
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(make().fit(rows, log_times(rows)), protocol))
     assert converted(path, mapping())[0] < 1e-4
+
+
+def test_trees_of_old_versions_are_read(rows: Matrix, tmp_path: Path) -> None:
+    """scikit-learn before 1.3 wrote nodes without a place for missing values."""
+    tree = DecisionTreeRegressor(max_depth=4).fit(rows, log_times(rows))
+    arguments, state = tree.tree_.__reduce__()[1:]
+    old = [name for name in state["nodes"].dtype.names if name != "missing_go_to_left"]
+    narrow = np.zeros(len(state["nodes"]), dtype=[(name, state["nodes"].dtype[name]) for name in old])
+    for name in old:
+        narrow[name] = state["nodes"][name]
+    wanted = tree.predict(rows[:9])
+    tree.tree_ = Forged(arguments, state | {"nodes": narrow})
+    joblib.dump(tree, tmp_path / "model.joblib")
+    difference, session = converted(tmp_path / "model.joblib", mapping())
+    assert difference < 1e-5
+    np.testing.assert_allclose(session.run(None, {"features": rows[:9]})[0][:, 0], wanted, rtol=1e-5)
 
 
 def test_early_stopping_uses_the_best_rounds(rows: Matrix, tmp_path: Path) -> None:

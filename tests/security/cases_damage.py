@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.artefacts import linear_model
 from tests.security.cases_code import archive
-from tests.security.workshop import FEATURES, SOUND, Workshop, case, pickled_forest, spoiled_json
+from tests.security.workshop import FEATURES, SOUND, Forged, Workshop, case, pickled_forest, spoiled_json
 
 # -- cut off ----------------------------------------------------------------------------------------------------------
 
@@ -157,6 +157,22 @@ for _title, (_spoil, _says) in _FORGED.items():
     @case(f"forest: {_title}", _says)
     def _forged(shop: Workshop, spoil: Callable[[Any, Any], object] = _spoil) -> Path:
         return pickled_forest(shop, spoil)
+
+
+@case("gradient boosting: a tree forged among the others", "left child 55555, outside 0 to")
+def _forged_boosting(shop: Workshop) -> Path:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    rows = np.random.default_rng(0).random((40, 3))
+    model = GradientBoostingRegressor(n_estimators=2).fit(rows, rows[:, 0])
+    tree = model.estimators_[1, 0].tree_
+    state = tree.__getstate__()
+    state["nodes"] = state["nodes"].copy()
+    state["nodes"]["left_child"][0] = 55_555
+    model.estimators_[1, 0].tree_ = Forged(tree.__reduce__()[1], state)
+    path = shop.folder / "model.joblib"
+    joblib.dump(model, path)
+    return path
 
 
 @case("histogram: a child far away", "right child 4000000000, outside 0 to")

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import sklearn
 
 from cnnpredict_gui.core.errors import CnnPredictError, ModelError
 from cnnpredict_gui.importing.importer import import_file
@@ -61,6 +62,15 @@ def test_the_sound_models_are_imported(name: str, workshop: Workshop, in_this_pr
     assert made.difference < 1e-4 and made.rows == 512
     assert made.onnx.is_file() and made.card.imported_from.startswith(name)
     assert made.card.interval is None and not made.card.ranges
+
+
+def test_versions_that_differ_are_told_and_the_comparison_decides(
+    workshop: Workshop, in_this_process: None, tmp_path: Path
+) -> None:
+    old = workshop.read("forest.pkl").replace(sklearn.__version__.encode(), b"1.5.9")
+    made = import_file(workshop.write("old.pkl", old), mapping(), tmp_path / "out")
+    assert f"saved by scikit-learn 1.5.9, checked with {sklearn.__version__}" in made.notes
+    assert made.card.library_versions["scikit-learn"] == "1.5.9"
 
 
 def test_a_sound_model_with_a_name_in_many_scripts_is_imported(

@@ -167,13 +167,13 @@ def pickled_forest(shop: Workshop, spoil: Callable[[np.ndarray, dict[str, Any]],
     state = tree.__getstate__()
     state["nodes"] = state["nodes"].copy()
     spoil(state["nodes"], state)
-    forest.estimators_[0].tree_ = _Forged(tree.__reduce__()[1], state)
+    forest.estimators_[0].tree_ = Forged(tree.__reduce__()[1], state)
     path = shop.folder / "forged.joblib"
     joblib.dump(forest, path)
     return path
 
 
-class _Forged:
+class Forged:
     """Pickles as a tree of scikit-learn with a state of our making."""
 
     def __init__(self, arguments: tuple[Any, ...], state: dict[str, Any]) -> None:
