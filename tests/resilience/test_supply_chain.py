@@ -56,14 +56,18 @@ def test_no_file_of_the_build_names_an_index() -> None:
         assert not re.search(r"https?://|index-url[ =]|find-links", path.read_text(encoding="utf-8")), path.name
 
 
-def test_a_resolution_that_fails_changes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["compile", "install"])
+def test_a_resolution_that_fails_changes_no_lock(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether versions contradict each other or a system lacks a file of one."""
     before = [path.read_bytes() for path in (APPLICATION, TORCH, DEVELOPMENT)]
     real = subprocess.run
 
     def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        if "compile" in command:
+        if "uv" not in command:
+            return real(command, **options)
+        if step in command:
             return subprocess.CompletedProcess(command, 1, "", "error: no version of nothing")
-        return real(command, **options)
+        return subprocess.CompletedProcess(command, 0, "numpy==2.0.0 \\\n    --hash=sha256:00\n", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(SystemExit, match=r"stay as they are.*\n.*no version of nothing"):
