@@ -16,7 +16,6 @@ from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.infra.paths import user_models_dir
 
 if TYPE_CHECKING:
-    from cnnpredict_gui.gui.import_dialog import ImportDialog
     from cnnpredict_gui.importing.importer import Imported
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,6 @@ class Imports(QObject):
     def __init__(self, window: MainWindow, context: AppContext) -> None:
         super().__init__(window)
         self._window, self._context = window, context
-        self.dialog: ImportDialog | None = None
         self._tried: set[Path] = set()
         self._wanted: Path | None = None
         for suffix in SUFFIXES:
@@ -86,7 +84,6 @@ class Imports(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.imported.connect(self._on_imported)
         dialog.open()
-        self.dialog = dialog
         return True
 
     def _on_imported(self, made: Imported) -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 _GRAPH, _INPUT = 7, 11
 #: From an input down to its extents: its type, the tensor in it, its shape.
 _TO_SHAPE, _EXTENT = (2, 1, 2), 1
-_MAX_FIELDS, _MAX_INPUT_BYTES = 200_000, 100_000
+_MAX_FIELDS, _MAX_INPUT_BYTES = 50_000, 100_000
 
 
 def takes_matrix(path: Path) -> bool:
@@ -22,12 +22,11 @@ def takes_matrix(path: Path) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            for start, size in _fields(file, 0, os.fstat(file.fileno()).st_size, _GRAPH):
-                for at, length in _fields(file, start, start + size, _INPUT):
-                    return _extents(file, at, length) == 2
+            start, size = next(_fields(file, 0, os.fstat(file.fileno()).st_size, _GRAPH), (0, 0))
+            at, length = next(_fields(file, start, start + size, _INPUT), (0, 0))
+            return _extents(file, at, length) == 2
     except (OSError, ValueError, IndexError):
         return False
-    return False
 
 
 def _extents(file: BinaryIO, start: int, size: int) -> int:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from cnnpredict_gui import __version__
-from cnnpredict_gui.core.errors import CnnPredictError, OutputError
+from cnnpredict_gui.core.errors import CnnPredictError, ModelError, OutputError
 from cnnpredict_gui.infra.files import atomic_text, sha256_of
 from cnnpredict_gui.infra.paths import cache_dir
 from cnnpredict_gui.serving.discovery import CARD_SUFFIX, FoundModel
@@ -21,6 +22,8 @@ from cnnpredict_gui.serving.discovery import CARD_SUFFIX, FoundModel
 _FORMAT = 1
 _MAX_BYTES = 1_000_000_000
 _FAILURE = "failure.json"
+#: Stands for every process: who failed is of no matter.
+_FOR_GOOD = 0
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ class Conversion:
 
     @property
     def failure(self) -> str:
-        """Why the conversion failed; empty if it did not."""
+        """Why the conversion failed; empty if it did not, or if another run may try again what failed by chance."""
         try:
             found = json.loads((self.folder / _FAILURE).read_bytes()[:10_000])
-            return str(found["reason"])
+            return str(found["reason"]) if found["process"] in (_FOR_GOOD, os.getpid()) else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
@@ -92,9 +95,13 @@ def with_conversion(found: FoundModel) -> FoundModel:
 
 
 def keep_failure(where: Conversion, error: CnnPredictError) -> None:
-    """Remember why a conversion failed; where that cannot be written it is tried again at the next start."""
+    """Remember why a conversion failed.
+
+    A file that was refused stays so; time, memory or a full disk may be better at the next start.
+    """
+    process = _FOR_GOOD if isinstance(error, ModelError) else os.getpid()
     with suppress(OutputError):
-        atomic_text(where.folder / _FAILURE, json.dumps({"reason": " ".join(str(error).split())}))
+        atomic_text(where.folder / _FAILURE, json.dumps({"reason": " ".join(str(error).split()), "process": process}))
 
 
 def _mark(path: Path) -> tuple[str, int, int]:

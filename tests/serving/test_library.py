@@ -15,7 +15,7 @@ import pytest
 
 from cnnpredict_gui.core.card import Range
 from cnnpredict_gui.core.config import ConvConfig
-from cnnpredict_gui.core.errors import ModelFileError, UnknownNameError
+from cnnpredict_gui.core.errors import ModelFileError, UnknownNameError, WorkerError
 from cnnpredict_gui.core.names import LAYOUT
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.infra.paths import user_models_dir
@@ -192,7 +192,9 @@ def test_a_native_file_with_a_card_waits_and_is_served_from_the_cache_once_conve
     assert library.waiting() == [] and "rf_prediction-training-cpu" in library.predictors
 
 
-def test_a_conversion_that_failed_is_not_tried_again_until_the_file_changes(tmp_path: Path) -> None:
+def test_a_conversion_that_was_refused_is_not_tried_again_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_training_folder(tmp_path, "cpu", families=("rf",))
     onnx, _ = place(tmp_path, "rf")
     onnx.unlink()
@@ -202,6 +204,13 @@ def test_a_conversion_that_failed_is_not_tried_again_until_the_file_changes(tmp_
     keep_failure(where, ModelFileError("os.system is not allowed", "do not use it"))
     library.scan()
     assert only(library, "rf").status == "failed" and "os.system is not allowed (do not use it)" in only(library, "rf").reason
+    keep_failure(where, WorkerError("took too long", "try again"))
+    library.scan()
+    assert "took too long" in only(library, "rf").reason
+    monkeypatch.setattr(os, "getpid", lambda: 0xFFFF_FFFF)
+    library.scan()
+    assert only(library, "rf").status == "waiting", "what failed by chance is tried again by the next run"
+    keep_failure(where, ModelFileError("os.system is not allowed", "do not use it"))
     onnx.with_suffix(".joblib").write_bytes(b"another file")
     library.scan()
     assert only(library, "rf").status == "waiting"
