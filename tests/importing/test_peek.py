@@ -15,9 +15,8 @@ from tests.artefacts import linear_model, tree_model
 def image_model() -> bytes:
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 224, 224])]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
-    return helper.make_model(
-        helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", inputs, outputs)
-    ).SerializeToString()
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", inputs, outputs)
+    return bytes(helper.make_model(graph).SerializeToString())
 
 
 @pytest.mark.parametrize(
