@@ -106,9 +106,9 @@ class PredictionTable(TableView):
         """Show every row of a result."""
         had = self.result is not None and self.result.measured is not None
         self.result = result
+        self.set_rows(result.rows)
         if had != (result.measured is not None):
             self.show_columns(("measured_ms", "error_percent"), not had)
-        self.set_rows(result.rows)
 
     def _focus(self) -> None:
         rows = self.selected_rows()

@@ -92,7 +92,7 @@ class MeasurePage(View):
         first.setStretch(0, 1)
         second = header_row(self.device, self.threads, self.rounds, self.tf32)
         second.setStretch(0, 1)
-        first.addWidget(self.work.start)
+        self.work.put_start(first)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Measurements and errors")

@@ -83,14 +83,14 @@ class NetworkPanes(QSplitter):
     def show_answer(self, answer: NetworkAnswer, predictor: str) -> None:
         """Fill the tables; the layers' with the times of ``predictor``, or of the first one."""
         before = self.layers.answer
-        if answer.is_measured != (before is not None and before.is_measured):
-            for table in (self.layers, self.totals):
-                table.show_columns(("measured_ms", "error_percent"), answer.is_measured)
         for table in (self.layers, self.totals, self.not_predicted):
             table.answer = answer
         self.show_layers(answer, predictor)
         self.totals.set_rows(answer.prediction.results)
         self.not_predicted.set_rows(answer.prediction.not_predicted)
+        if answer.is_measured != (before is not None and before.is_measured):
+            for table in (self.layers, self.totals):
+                table.show_columns(("measured_ms", "error_percent"), answer.is_measured)
 
     def show_layers(self, answer: NetworkAnswer, predictor: str) -> None:
         """Fill the table of the layers."""

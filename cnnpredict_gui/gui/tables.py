@@ -197,12 +197,16 @@ class TableView(QTableView):
     def fit_columns(self) -> None:
         """Make every column as wide as its content needs, up to a limit; of many rows some are looked at."""
         rows = self.rows_model.rows
-        sample, metrics, header = rows[:: -(-len(rows) // _FIT_ROWS) or 1], self.fontMetrics(), self.horizontalHeader()
-        for section, column in enumerate(self.rows_model.columns):
-            texts = sorted({column.shown(row) for row in sample}, key=len)[-_FIT_TEXTS:]
-            content = max((metrics.horizontalAdvance(text) for text in texts), default=0) + _CELL_PX
-            self.setColumnWidth(section, min(max(content, header.sectionSizeHint(section)), _MAX_COLUMN_PX))
-            self._fitted[section] = self.columnWidth(section)
+        sample = rows[:: -(-len(rows) // _FIT_ROWS) or 1]
+        for section in range(len(self.rows_model.columns)):
+            self._fit_column(section, sample)
+
+    def _fit_column(self, section: int, sample: Sequence[Any]) -> None:
+        column, metrics = self.rows_model.columns[section], self.fontMetrics()
+        texts = sorted({column.shown(row) for row in sample}, key=len)[-_FIT_TEXTS:]
+        content = max((metrics.horizontalAdvance(text) for text in texts), default=0) + _CELL_PX
+        self.setColumnWidth(section, min(max(content, self.horizontalHeader().sectionSizeHint(section)), _MAX_COLUMN_PX))
+        self._fitted[section] = self.columnWidth(section)
 
     def _untouched(self) -> bool:
         """Whether the user has left the widths as they were fitted (the last column stretches by itself)."""
@@ -240,6 +244,7 @@ class TableView(QTableView):
         for section, column in enumerate(self.rows_model.columns):
             if column.key in keys:
                 self._show_column(section, on)
+                self._fit_column(section, self.rows_model.rows[:_FIT_ROWS])
 
     def _header_menu(self, position: QPoint) -> None:
         self.column_menu().exec(self.horizontalHeader().mapToGlobal(position))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
@@ -31,6 +31,7 @@ class TaskRow(QWidget):
         super().__init__()
         self.context = context
         self.task: Task | None = None
+        self._elsewhere = False
         self._span: Span | None = None
         self.start, self.cancel = QPushButton(start), QPushButton("Cancel")
         self.progress, self.message = QProgressBar(), QLabel()
@@ -97,8 +98,14 @@ class TaskRow(QWidget):
         self._show()
         self.running.emit(False)
 
+    def put_start(self, row: QHBoxLayout) -> None:
+        """Have the Start button at the end of another row; this one then takes no room while nothing runs."""
+        row.addWidget(self.start)
+        self._elsewhere = True
+        self._show()
+
     def _show(self) -> None:
         for widget in (self.progress, self.cancel):
             widget.setVisible(self.busy)
-        self.spacer.setVisible(not self.busy)
+        self.spacer.setVisible(not self.busy and not self._elsewhere)
         self.start.setEnabled(not self.busy)

@@ -29,6 +29,9 @@ LINEAR, SMOOTH, NOISE, LENGTHS = (0.0, 0.08), (0.15, 0.25, 0.4, 0.6), (0.05, 0.1
 FOLDS = 6
 #: Constants tried for the least mean absolute percentage error; half of the best is added, since few layers choose it.
 SHIFTS = np.arange(-0.2, 0.11, 0.01)
+#: A simpler correction is taken if its error is at most this multiple of that of the best.
+_GAIN = 1.03
+_WHOLE = 2
 #: A feature that varies less than this over the layers says nothing.
 _LEAST_SPREAD = 1e-6
 
@@ -82,7 +85,7 @@ def correction_features(table: ConfigTable, device: Device) -> Floats:
 
 
 def fit_correction(features: Floats, log_ratio: Floats, scaling: Scaling) -> Correction:
-    """Fit to measured layers.
+    """Fit to measured layers: the whole correction, or only a scale, or none, whichever errs least on layers left out.
 
     Args:
         features: Shape (n, f).
@@ -100,18 +103,33 @@ def fit_correction(features: Floats, log_ratio: Floats, scaling: Scaling) -> Cor
     inverse = np.linalg.inv(_kernel(products, distances, *chosen))
     weights = inverse @ log_ratio
     left_out = weights / np.diag(inverse)  # errors of leaving each layer out
-    shift = SHIFTS[np.argmin([np.abs(np.expm1(shift - left_out)).mean() for shift in SHIFTS])] / 2
+    shift = SHIFTS[np.argmin([_relative_error(left_out - shift) for shift in SHIFTS])] / 2
+    scale = float(np.median(log_ratio))
+    constants = (0.0, scale, float(weights.sum() + shift))
+    kind = _simplest_of((log_ratio, log_ratio - scale, left_out - shift))
+    share = float(kind == _WHOLE)
     return Correction(
         scaling,
         z.min(axis=0),
         z.max(axis=0),
         z,
-        smooth**2 * weights,
-        linear**2 * (z.T @ weights),
-        float(weights.sum() + shift),
+        share * smooth**2 * weights,
+        share * linear**2 * (z.T @ weights),
+        constants[kind],
         length,
         noise,
     )
+
+
+def _relative_error(log_error: Floats) -> float:
+    """Mean absolute error of the times, relative to the true ones, for errors ``true - predicted`` of their logs."""
+    return float(np.abs(np.expm1(-log_error)).mean())
+
+
+def _simplest_of(errors: Sequence[Floats]) -> int:
+    """Place of the first (simplest) correction that errs at most a little more than the best."""
+    relative = [_relative_error(one) for one in errors]
+    return next(place for place, error in enumerate(relative) if error <= _GAIN * min(relative))
 
 
 def held_out_corrections(features: Floats, log_ratio: Floats, scaling: Scaling) -> Floats:

@@ -212,3 +212,14 @@ def test_this_machine_is_calibrated_for_real_and_cancel_writes_nothing(folder: P
     (predictor,) = [one for one in ModelLibrary([tmp_path / "out"]).for_target(result.target.name) if one.family == "xgb"]
     answer = predictor.predict_one(layer(input_channels=32, input_height=28, input_width=28))
     assert answer.low_ms < answer.time_ms < answer.high_ms
+
+
+def test_what_is_right_already_is_left_alone_and_a_plain_scale_stays_one() -> None:
+    table = ConfigTable.from_configs([config for config, _ in layer_plan(60, seed=0)])
+    features = correction_features(table, ModelLibrary().get("xgb_prediction-training-cpu").card.device)
+    scatter = np.random.default_rng(0).normal(0, 0.1, 60)
+    scatter -= np.median(scatter)
+    right = fit_correction(features, scatter, Scaling.of(features))
+    assert not right.weights.any() and not right.linear.any() and right.constant == 0
+    slower = fit_correction(features, 0.5 + scatter, Scaling.of(features))
+    assert not slower.weights.any() and slower.constant == pytest.approx(0.5)
