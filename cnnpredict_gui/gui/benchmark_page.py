@@ -49,7 +49,9 @@ class BenchmarkPage(View):
             context, "Run", "Time the predictors chosen on the left, each in a process of its own", "Progress in calls"
         )
         self.about = QLabel()
-        self.bars, self.distribution = LatencyChart(context), DistributionChart(context)
+        self.bars = LatencyChart(context)
+        #: Made when its tab is first shown.
+        self.distribution: DistributionChart | None = None
         self.table = result_table(context, self._constants)
         self.history = HistoryPanel(context)
         self.tabs = QTabWidget()
@@ -71,7 +73,9 @@ class BenchmarkPage(View):
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("Benchmark results")
         self.tabs.addTab(self._result_page(), "Result")
-        self.tabs.addTab(self.distribution, "Distribution")
+        self._holder = QWidget()
+        QVBoxLayout(self._holder).setContentsMargins(0, 0, 0, 0)
+        self.tabs.addTab(self._holder, "Distribution")
         self.tabs.addTab(self.history, "History")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID, GRID, GRID // 2)
@@ -101,6 +105,7 @@ class BenchmarkPage(View):
         self.work.wanted.connect(self.start)
         self._arrived.connect(self._on_arrived, Qt.ConnectionType.QueuedConnection)
         self.work.running.connect(self._show_state)
+        self.tabs.currentChanged.connect(self._on_tab)
         self.history.chosen.connect(self._on_chosen)
         self.table.selectionModel().selectionChanged.connect(self._show_distribution)
         self.context.state.selection_changed.connect(self._show_state)
@@ -178,10 +183,18 @@ class BenchmarkPage(View):
             done = done if self.work.busy else f"Stopped after {done}"
             self.about.setText(f"{done}: {plan_text(self._plan.rows, self._plan.iterations, self._plan.warm_up)}")
 
+    def _on_tab(self, index: int) -> None:
+        layout = self._holder.layout()
+        if index == TABS.index("distribution") and self.distribution is None and layout is not None:
+            self.distribution = DistributionChart(self.context)
+            layout.addWidget(self.distribution)
+            self._show_distribution()
+
     def _show_distribution(self) -> None:
         """The selected rows, or all if none is selected."""
-        selected: Sequence[ResultRow] = self.table.selected_rows()
-        self.distribution.show_rows(selected or self.table.rows_model.rows, bool(selected))
+        if self.distribution is not None:
+            selected: Sequence[ResultRow] = self.table.selected_rows()
+            self.distribution.show_rows(selected or self.table.rows_model.rows, bool(selected))
 
     def _show_state(self) -> None:
         chosen = len(self.context.models.chosen(self.context.state.selection))

@@ -288,10 +288,10 @@ def test_smoke_test_fails_with_a_broken_model(own_home: Path, tmp_path: Path) ->
     assert done.returncode == 1 and json.loads(done.stdout)["models_failed"] >= 1 and "could be loaded" in done.stderr
 
 
-@pytest.mark.parametrize("scale", [100, 200])
-def test_screenshot(own_home: Path, models_folder: Path, tmp_path: Path, scale: int) -> None:
+@pytest.mark.parametrize(("view", "scale"), [("compare", 100), ("machine.system", 200)])
+def test_screenshot(own_home: Path, models_folder: Path, tmp_path: Path, view: str, scale: int) -> None:
     picture = tmp_path / "view.png"
-    arguments = ("--screenshot", str(picture), "--view", "compare", "--theme", "dark", "--scale", str(scale))
+    arguments = ("--screenshot", str(picture), "--view", view, "--theme", "dark", "--scale", str(scale))
     done = run(own_home, *arguments, "--models-dir", str(models_folder))
     assert done.returncode == 0, done.stderr
     image = QImage(str(picture))
@@ -301,7 +301,12 @@ def test_screenshot(own_home: Path, models_folder: Path, tmp_path: Path, scale: 
 
 def test_screenshot_of_an_unknown_view_says_which_there_are(own_home: Path, models_folder: Path, tmp_path: Path) -> None:
     done = run(own_home, "--screenshot", str(tmp_path / "x.png"), "--view", "nowhere", "--models-dir", str(models_folder))
-    assert done.returncode == 1 and "compare" in done.stderr and not (tmp_path / "x.png").exists()
+    assert (
+        done.returncode == 1
+        and "compare" in done.stderr
+        and "machine.system" in done.stderr
+        and not (tmp_path / "x.png").exists()
+    )
 
 
 def test_the_program_never_imports_the_training_libraries(own_home: Path, models_folder: Path) -> None:

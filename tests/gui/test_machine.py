@@ -137,3 +137,10 @@ def test_every_page_has_help() -> None:
     assert {page_of(place) for place in MACHINE.places} <= names and page_of("unknown.page") in names
     assert page_of("machine.system") == "system" and page_of("machine.nothing of its own") == page_of("machine")
     assert MACHINE.places == [f"machine.{spec.name}" for spec in PAGES] and VIEWS[0].places == ["compare"]
+
+
+def test_pictures_are_taken_of_every_page() -> None:
+    from tools.screenshots import view_names
+
+    names = view_names()
+    assert {f"machine.{spec.name}" for spec in PAGES} < set(names) and "machine" not in names and "compare" in names
