@@ -168,6 +168,7 @@ class BenchmarkPage(View):
 
     def _on_models(self) -> None:
         self._show_state()
+        self.table.set_rows([])  # so that columns are fitted to the titles, known only now
         self._show_outcomes()
 
     def _show_outcomes(self) -> None:

@@ -219,6 +219,19 @@ def test_the_native_library_stands_beside(qtbot: QtBot, context: AppContext) -> 
     assert chart.is_empty and "says why" in chart._empty.text()
 
 
+def test_columns_fit_the_titles_that_come_with_the_models(qtbot: QtBot, context: AppContext, bare_context: AppContext) -> None:
+    pages = [BenchmarkPage(one) for one in (context, bare_context)]
+    for page in pages:
+        qtbot.addWidget(page)
+        page._on_chosen(make_run(make_outcome(XGB)))
+    titles = [page.table.shown_rows()[0].title for page in pages]
+    assert titles == ["NVIDIA L40S · cuDNN (ai3)", "gpul40s"]
+    bare_context.models.entries = context.models.entries
+    bare_context.models.finished.emit(15, 0)
+    assert pages[1].table.shown_rows()[0].title == titles[0]
+    assert pages[1].table.columnWidth(1) == pages[0].table.columnWidth(1)
+
+
 def test_selected_rows_alone_are_distributed(qtbot: QtBot, page: BenchmarkPage) -> None:
     page._on_chosen(make_run(make_outcome(XGB), make_outcome(RF)))
     assert len(distribution(page).rows) == 2 and "select rows" in distribution(page).title()
