@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from PySide6.QtCore import QObject, Signal
 from cnnpredict_gui.core.errors import OutputError
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders
 from cnnpredict_gui.infra.settings import RECENT_KEPT, Settings, read_settings, write_settings
+
+logger = logging.getLogger(__name__)
 
 
 class Preferences(QObject):
@@ -64,7 +67,7 @@ class Preferences(QObject):
         try:
             self.update(recent_files=(path, *others)[:RECENT_KEPT])
         except OutputError as error:
-            self.problem = str(error)
+            logger.warning("the recent files were not kept: %s", error)
 
     def model_folders(self) -> list[Path]:
         """Every folder searched for models, in order."""

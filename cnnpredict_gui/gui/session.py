@@ -154,7 +154,7 @@ class SessionKeeper(QObject):
         logger.warning("the session was not kept: %s", error)
         if self._context is not None and not self._warned:
             self._warned = True
-            self._context.say(f"The session is not kept: {error}")
+            self._context.report(OutputError(f"the session is not kept: {error.message}", error.hint))
 
     def finish(self) -> None:
         """Keep the session now, and note that the program ended properly. Never raises."""

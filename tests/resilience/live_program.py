@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer
 
 from cnnpredict_gui.gui import app, session
+from cnnpredict_gui.gui.error_dialog import ErrorDialog
 
 AUTOSAVE_MS = 200
 
@@ -44,6 +45,7 @@ class Driver(QObject):
         return {
             "config": context.state.config.compact(),
             "view": window.current_view(),
+            "told": [dialog.error.message for dialog in window.findChildren(ErrorDialog)],
             "message": window.statusBar().currentMessage(),
             "loading": context.models.loading,
             "loaded": sum(entry.status == "loaded" for entry in entries),

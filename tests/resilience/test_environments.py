@@ -40,7 +40,9 @@ def _smoke(env: dict[str, str]) -> tuple[dict[str, object], str]:
 
 
 def test_no_home_variable(tmp_path: Path) -> None:
-    _smoke(environment(None, **NO_HOME, TMPDIR=str(tmp_path)))
+    """The system still knows where the user is at home; only the log is put elsewhere, not to write there."""
+    _smoke(environment(None, **NO_HOME | {"XDG_STATE_HOME": str(tmp_path)}))
+    assert list(tmp_path.rglob("cnnpredict.log"))
 
 
 def test_a_user_without_name_and_home(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.resilience.conftest import ROOT, environment, run_program
+from tests.resilience.conftest import ROOT, environment, fill, make_read_only, run_program
 
 pytestmark = [pytest.mark.skipif(os.name == "nt", reason="signals"), pytest.mark.timeout(180)]
 
@@ -200,3 +200,26 @@ def test_a_window_that_hangs_does_not_keep_others_from_starting(started: list[Pr
     _wait_until_kept(home, 61)
     assert (first.close(), second.close()) == (0, 0)
     assert not list((home / "data").glob("*.damaged-*"))
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_home_that_cannot_be_written_is_told_once_and_the_window_goes_on(
+    trouble: str, small_disk: Path, models: Path
+) -> None:
+    (fill if trouble == "full" else make_read_only)(small_disk)
+    program = Program(small_disk / "home", models)
+    try:
+        program.wait_for("loading", False)
+        program.ask(set={"output_channels": 63})
+        end = monotonic() + 60
+        while not (told := program.ask()["told"]):
+            assert monotonic() < end
+            sleep(0.05)
+        assert "the session is not kept" in told[0] and ("No space left" if trouble == "full" else "Read-only") in told[0]
+        assert program.ask(set={"output_channels": 64})["config"]["output_channels"] == 64
+        sleep(1)
+        assert len(program.ask()["told"]) == 1  # though it is tried again and again
+        assert program.close() == 0
+    finally:
+        if program.process.poll() is None:
+            program.kill()
