@@ -7,7 +7,6 @@ which makes objects of listed classes only.
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
@@ -111,23 +110,19 @@ def _strange_estimator(data: bytes, name: str) -> Any:
     Raises:
         ModelFileError: it holds anything but a model of listed classes.
     """
-    from cnnpredict_gui.importing.unpickler import XgboostState
+    from cnnpredict_gui.importing.pickle_parts import XgboostState
     from cnnpredict_gui.importing.worker import unpickled
     from cnnpredict_gui.importing.xgboost_files import of_pickle
 
     model, _ = unpickled(data, name)
-    return _Booster(of_pickle(model, name).document) if isinstance(model, XgboostState) else model
+    return _Booster(of_pickle(model, name).booster()) if isinstance(model, XgboostState) else model
 
 
 class _Booster:
-    """XGBoost's own trees, from the document that the safe reader has checked."""
+    """XGBoost's own trees, as the safe reader has checked them."""
 
-    def __init__(self, document: Any) -> None:
-        import xgboost
-
-        text = json.dumps(document, default=lambda value: value.tolist())
-        self._booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(text.encode()))
-        self._booster.feature_names = self._booster.feature_types = None
+    def __init__(self, booster: Any) -> None:
+        self._booster = booster
 
     def predict(self, matrix: npt.NDArray[np.float32]) -> Any:
         return self._booster.inplace_predict(matrix)

@@ -19,7 +19,7 @@ from cnnpredict_gui.importing.allowed import usual_module
 from cnnpredict_gui.importing.graphs import GraphBuilder
 from cnnpredict_gui.importing.limits import AGAIN, MAX_WEIGHTS, inflated_limit
 from cnnpredict_gui.importing.mapping import FeatureMapping
-from cnnpredict_gui.importing.unpickler import refused
+from cnnpredict_gui.importing.pickle_parts import refused
 
 Arrays = dict[str, npt.NDArray[np.float64]]
 #: What a checkpoint of weights may name; torch's own loader (``weights_only``) has a longer list.

@@ -167,7 +167,7 @@ def unpickled(data: bytes, name: str) -> Any:
 def _of_pickle(data: bytes, name: str, mapping: FeatureMapping) -> Native:
     from cnnpredict_gui.importing import sklearn_models, xgboost_files
     from cnnpredict_gui.importing.graphs import GraphBuilder
-    from cnnpredict_gui.importing.unpickler import XgboostState
+    from cnnpredict_gui.importing.pickle_parts import XgboostState
 
     model, reader = unpickled(data, name)
     if isinstance(model, XgboostState):

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.importing.graphs import GraphBuilder
 from cnnpredict_gui.importing.limits import AGAIN, MAX_FEATURES, MAX_NODES
+from cnnpredict_gui.importing.pickle_parts import XgboostState
 from cnnpredict_gui.importing.trees import Trees, joined
 from cnnpredict_gui.importing.ubjson import read_ubjson
-from cnnpredict_gui.importing.unpickler import XgboostState
 
 #: Objective to what makes the sum of the leaves a prediction.
 _LINKS = {
@@ -64,8 +64,13 @@ class XgboostModel:
         """What xgboost itself answers, shape (n,)."""
         import xgboost
 
-        booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(json.dumps(self.document(xgboost.__version__)).encode()))
-        return np.asarray(booster.predict(xgboost.DMatrix(matrix, nthread=1)), dtype=np.float64).reshape(-1)
+        return np.asarray(self.booster().predict(xgboost.DMatrix(matrix, nthread=1)), dtype=np.float64).reshape(-1)
+
+    def booster(self) -> Any:
+        """An ``xgboost.Booster`` of what was checked, for one thread."""
+        import xgboost
+
+        return xgboost.Booster({"nthread": 1}, model_file=bytearray(json.dumps(self.document(xgboost.__version__)).encode()))
 
     def document(self, version: str) -> dict[str, Any]:
         """The model in XGBoost's own schema, of nothing but numbers that were checked."""
