@@ -57,8 +57,11 @@ class HealthPanel(QWidget):
             self.refresh()
 
     def refresh(self) -> None:
-        """Look now, in the background."""
+        """Look now, in the background; models that are still being loaded say nothing about health."""
         self._looked = monotonic()
+        if self.context.models.loading or self.context.models.library is None:
+            self.status.setText("Models are being loaded…")
+            return
         entries, load = list(self.context.models.entries), self._load
 
         def work(_cancelled: object) -> Health:

@@ -10,6 +10,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.health_panel import CHANNEL as HEALTH_CHANNEL
 from cnnpredict_gui.gui.health_panel import HealthPanel
 from cnnpredict_gui.gui.resource_strips import strips
 from cnnpredict_gui.gui.strip_chart import StripChart, ago
@@ -140,7 +141,7 @@ class SystemPage(View):
         self._draw()
 
     def busy(self) -> bool:
-        return self.isVisible() and (not self.charts or self.health.state is None)
+        return self.isVisible() and (not self.charts or self.context.predictions.busy(HEALTH_CHANNEL))
 
     def save(self) -> dict[str, Any]:
         return {"span_s": self.span_s()}

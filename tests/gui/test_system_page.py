@@ -254,6 +254,18 @@ def test_times_in_words() -> None:
 # -- health -----------------------------------------------------------------------------------------------------------
 
 
+def test_models_that_are_being_loaded_are_no_illness(qtbot: QtBot, bare_context: AppContext) -> None:
+    panel = HealthPanel(bare_context)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.refresh()
+    assert panel.state is None and "being loaded" in panel.status.text()
+    with qtbot.waitSignal(bare_context.models.finished, timeout=10_000):
+        bare_context.models.load()
+    qtbot.waitUntil(lambda: panel.state is not None, timeout=10_000)
+    assert "Unhealthy" in panel.status.text() and "no model is loaded" in panel.reasons.text()
+
+
 def test_health_says_why(qtbot: QtBot, context: AppContext) -> None:
     panel = HealthPanel(context)
     qtbot.addWidget(panel)
