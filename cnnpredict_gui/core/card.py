@@ -109,7 +109,8 @@ class ModelCard(_Strict):
     #: Algorithm to the values seen with it, for parameters where it was measured with fewer than the target as a whole.
     seen_with_algorithm: dict[str, dict[str, tuple[int, ...]]] = Field(default_factory=dict)
     interval: Interval | None = None
-    #: Protocol to metrics: ``random_5_fold``, ``grouped_by_shape``, and ``leave_one_network_out`` or ``unseen_combinations``.
+    #: Protocol to metrics: ``random_5_fold``, ``grouped_by_shape``, and ``leave_one_network_out`` or ``unseen_combinations``;
+    #: of calibrated models ``separate_layers`` too.
     metrics: dict[str, Metrics] = Field(default_factory=dict)
     hyperparameters: dict[str, float | int | str | list[int]] = Field(default_factory=dict)
     provenance: Provenance

@@ -148,7 +148,7 @@ class MeasurePage(View):
     def _layers_pane(self) -> QWidget:
         self.forget_button = QToolButton()
         self.forget_button.setText("Forget")
-        self.forget_button.setToolTip("Remove the selected measurements, or all shown, for good")
+        self.forget_button.setToolTip("Remove the selected measurements for good")
         return _pane(self.table, self, self.setting, self.forget_button)
 
     def _connect(self) -> None:
@@ -161,7 +161,7 @@ class MeasurePage(View):
         self.setting.activated.connect(self._setting_chosen)
         self.hub.changed.connect(self._show_kept)
         self.hub.failed.connect(self.work.complain)
-        self.table.selectionModel().currentRowChanged.connect(self._layer_selected)
+        self.table.selectionModel().selectionChanged.connect(self._selection_changed)
         for signal in (self.context.state.selection_changed, self.context.models.progressed, self.context.models.finished):
             signal.connect(self._ask)
 
@@ -270,7 +270,7 @@ class MeasurePage(View):
         if self.hub.setting is not None:
             self.setting.setCurrentIndex(settings.index(self.hub.setting))
         self.setting.setVisible(bool(settings))
-        self.forget_button.setEnabled(bool(settings))
+        self._selection_changed()
         if not self._rows:
             self.table.set_rows(self.hub.shown[::-1])
         self._ask()
@@ -281,11 +281,13 @@ class MeasurePage(View):
             self.hub.show_setting(chosen)
 
     def _forget(self) -> None:
-        self.hub.forget(self.table.selected_rows() or self.hub.shown, self.context.tasks)
+        self.hub.forget(self.table.selected_rows(), self.context.tasks)
 
-    def _layer_selected(self) -> None:
-        for one in self.table.selected_rows()[:1]:
-            self.context.say(f"{one.config.label()}: double-click to make it the current layer")
+    def _selection_changed(self) -> None:
+        selected = self.table.selected_rows()
+        self.forget_button.setEnabled(bool(selected) and not self.work.busy)
+        if len(selected) == 1:
+            self.context.say(f"{selected[0].config.label()}: double-click to make it the current layer")
 
     def _ask(self) -> None:
         if not self._soon.isActive():

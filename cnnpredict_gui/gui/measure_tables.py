@@ -16,7 +16,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import percent
 from cnnpredict_gui.gui.scatter_chart import ScatterPoint, ScatterSeries
-from cnnpredict_gui.gui.series import predictor_title, series_styles
+from cnnpredict_gui.gui.series import series_styles
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import Theme
 
@@ -147,7 +147,7 @@ def error_series(errors: Sequence[MeasuredErrors], theme: Theme) -> list[Scatter
     styles = series_styles([(one.predictor, one.target.title, one.family) for one in errors], theme)
     return [
         ScatterSeries(
-            predictor_title(one.target, one.family),
+            f"{one.target.title.split(' · ', maxsplit=1)[0]} · {FAMILIES[one.family]}",
             styles[one.predictor].colour,
             styles[one.predictor].symbol,
             tuple(

@@ -27,6 +27,7 @@ PROTOCOLS = {
     "grouped_by_shape": "shapes never seen",
     "leave_one_network_out": "networks never seen",
     "unseen_combinations": "combinations never seen",
+    "separate_layers": "separate layers, at random",
 }
 STATUS_TEXTS = {"loaded": "ready", "found": "not loaded yet", "failed": "failed", "waiting": "importing…"}
 
