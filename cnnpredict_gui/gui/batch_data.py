@@ -57,6 +57,15 @@ class Preview:
         """How many of the first rows are no configuration."""
         return sum(bool(row.error) for row in self.rows)
 
+    @property
+    def like_network(self) -> bool:
+        """Whether the table can be read as the layers of one network: it names or counts its rows, not too many."""
+        from cnnpredict_gui.studies.layers_csv import COUNT_COLUMN, MAX_LAYERS, NAME_COLUMN
+
+        names = {column.strip().lower() for column in self.table.columns}
+        can = not self.problem and not self.wrong and self.table.rows <= MAX_LAYERS
+        return can and not self.mapping and bool(names & {NAME_COLUMN, COUNT_COLUMN})
+
 
 def look(path: Path, mapping: Mapping[str, str] | None) -> Preview:
     """Look at a file; without a mapping (column to parameter, only where names differ) the suggested one is taken.

@@ -52,6 +52,7 @@ class BatchView(View):
         self._results = Results()
         self._saved = True
         self.open_button, self.run_button, self.save_button = QPushButton("Open…"), QPushButton("Run"), QPushButton("Save…")
+        self.network_button = QPushButton("As network")
         self.cancel = QToolButton()
         self.progress = QProgressBar()
         self.file, self.message, self.note = QLabel(), QLabel(), QLabel()
@@ -68,6 +69,8 @@ class BatchView(View):
         self.open_button.setToolTip("Open a table of layers: CSV or Parquet")
         self.run_button.setToolTip("Predict every row of the file with the predictors chosen on the left")
         self.save_button.setToolTip("Save the times as CSV or Parquet: the columns of the file, then the predictions")
+        self.network_button.setToolTip("Its rows have names or counts: open the table as the layers of one network")
+        self.network_button.setAccessibleName("Open as network")
         self.cancel.setText("Cancel")
         self.cancel.setToolTip("Stop; nothing is kept")
         self.progress.setAccessibleName("Progress in rows")
@@ -78,7 +81,16 @@ class BatchView(View):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()
-        row = header_row(self.open_button, self.file, self.progress, self.cancel, self.run_button, self.save_button)
+        buttons = (
+            self.open_button,
+            self.file,
+            self.network_button,
+            self.progress,
+            self.cancel,
+            self.run_button,
+            self.save_button,
+        )
+        row = header_row(*buttons)
         row.setStretch(1, 1)
         empty = QLabel(_EMPTY)
         empty.setWordWrap(True)
@@ -101,6 +113,7 @@ class BatchView(View):
         self.run_button.clicked.connect(self.run)
         self.save_button.clicked.connect(self._save_dialog)
         self.cancel.clicked.connect(self._cancel)
+        self.network_button.clicked.connect(self._open_as_network)
         self.pages.mapping.changed.connect(self._mapping_changed)
         self.context.state.selection_changed.connect(self._show_state)
         self.context.models.progressed.connect(self._show_state)
@@ -128,6 +141,10 @@ class BatchView(View):
 
         task = self._start(f"Opening {Path(path).name}", work)
         task.succeeded.connect(self._opened)
+
+    def _open_as_network(self) -> None:
+        if self.preview is not None:
+            self.context.open_in("network", str(self.preview.table.path))
 
     def _opened(self, preview: Preview) -> None:
         self._drop_results()
@@ -244,6 +261,7 @@ class BatchView(View):
         self.cancel.setVisible(busy)
         self.run_button.setEnabled(preview is not None and not preview.problem and chosen > 0 and not busy)
         self.save_button.setEnabled(self.summary is not None and not busy)
+        self.network_button.setVisible(preview is not None and preview.like_network and not busy)
         self.open_button.setEnabled(not busy)
         self.pages.mapping.setEnabled(not busy)
         self.run_button.setText(f"Run {chosen} predictor{'s' if chosen != 1 else ''}" if chosen else "Run")

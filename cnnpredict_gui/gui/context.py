@@ -40,6 +40,8 @@ class AppContext:
     measurements: MeasurementHub = field(default_factory=MeasurementHub)
     #: Bring a view to the front by its name.
     show_view: Callable[[str], None] = field(default=lambda name: None)
+    #: Open a file in a view, by the view's name and the file's path.
+    open_in: Callable[[str, str], None] = field(default=lambda name, path: None)
     #: Show a page of the help by its name (empty: that of the view in front).
     show_help: Callable[[str], None] = field(default=lambda page: None)
     #: Import a native model file (empty: ask for one).

@@ -109,6 +109,7 @@ class MainWindow(QMainWindow):
         context.report = self.report
         context.say = lambda text: self.statusBar().showMessage(text, 6000)
         context.show_view = self.show_view
+        context.open_in = self.open_in
         for action in self.actions_.all():
             self.addAction(action)
 
@@ -217,6 +218,11 @@ class MainWindow(QMainWindow):
         if self.context is not None:
             self.report(CnnPredictError(f"no view opens {path}", "open .onnx, .csv, .parquet or .cnnpredict files"))
         return False
+
+    def open_in(self, name: str, path: str) -> None:
+        """Open a file in this view."""
+        self.show_view(name)
+        self._opened(path, self.make_view(name).open_file(path))
 
     def _opened(self, path: str, worked: bool) -> bool:
         if worked:

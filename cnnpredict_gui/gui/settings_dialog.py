@@ -48,6 +48,7 @@ class SettingsDialog(QDialog):
         self.setWindowTitle("Settings")
         self.choices: dict[str, QComboBox] = {}
         self.switches: dict[str, QCheckBox] = {}
+        self.restart_note = QLabel("Restart cnnpredict to see the new size.")
         self.folders = QListWidget()
         self.add_button = QPushButton("&Add…")
         self.remove_button = QPushButton("&Remove")
@@ -90,9 +91,16 @@ class SettingsDialog(QDialog):
         box, form = _group("Appearance")
         self._choice(form, "theme", "&Colours", "Light and dark; following the system changes with it at once")
         self._choice(form, "scale", "&Size of everything", "Text, controls and charts; holds after the next start")
+        self.restart_note.setProperty("role", "warning")
+        self.restart_note.setWordWrap(True)
+        form.addRow("", self.restart_note)
+        self.choices["scale"].currentIndexChanged.connect(self._show_restart_note)
         self._choice(form, "digits", "&Numbers", "Digits of times on screen; exported files always have all digits")
         self._switch(form, "restore_session", "Go on &where the last session ended", "Window, layer, predictors and pins")
         return box
+
+    def _show_restart_note(self) -> None:
+        self.restart_note.setVisible(self.choices["scale"].currentData() != self._context.preferences.current.scale)
 
     def _models(self) -> QGroupBox:
         box, form = _group("Folders with models")
@@ -136,6 +144,7 @@ class SettingsDialog(QDialog):
             combo.setCurrentIndex(combo.findData(getattr(settings, name)))
         for name, box in self.switches.items():
             box.setChecked(getattr(settings, name))
+        self._show_restart_note()
         self.folders.clear()
         self.folders.addItems(list(settings.models_folders))
         self._update_buttons()

@@ -109,7 +109,7 @@ def hard_splits(pool: Pool, seed: int, folds: int) -> tuple[str, list[Split]]:
     """Name and splits of the third protocol."""
     names = sorted({name for text in np.unique(pool.own.rows.networks) for name in text.split("|") if name})
     if 2 <= len(names) <= 2 * FOLDS:
-        return "leave_one_network_out", [_network_split(pool, name) for name in names[: 2 * folds]]
+        return "leave_one_network_out", [network_split(pool, name) for name in names[: 2 * folds]]
 
     def combination(part: Samples) -> npt.NDArray[np.uint64]:
         return hash_columns(part.rows.table, COMBINATION)
@@ -126,7 +126,9 @@ def _hash_split(pool: Pool, key: Callable[[Samples], npt.NDArray[np.uint64]], fo
     return Split(folds_of(pool.own) == fold, lambda part: folds_of(part) != fold)
 
 
-def _network_split(pool: Pool, name: str) -> Split:
+def network_split(pool: Pool, name: str) -> Split:
+    """All rows of a network's layers held out, on every device."""
+
     def occurs(part: Samples) -> npt.NDArray[np.bool_]:
         return np.array([name in text.split("|") for text in part.rows.networks])
 

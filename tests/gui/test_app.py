@@ -19,8 +19,10 @@ from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
+from cnnpredict_gui.gui.network_view import NetworkView
 from cnnpredict_gui.gui.single_instance import SingleInstance
 from cnnpredict_gui.gui.views import VIEWS
+from cnnpredict_gui.studies.network_source import OpenedNetwork
 from tests.artefacts import write_training_folder
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,20 @@ def run(home: Path, *arguments: str, models: Path | None = None) -> subprocess.C
     environment["MODELS_DIR"] = str(models) if models else ""
     command = [sys.executable, "-m", "cnnpredict_gui", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_a_table_goes_from_batch_to_network(qtbot: QtBot, started: Application, tmp_path: Path) -> None:
+    path = tmp_path / "layers.csv"
+    path.write_text("name,batch_size,input_channels,input_height,input_width,output_channels,kernel_size\nstem,1,3,32,32,8,3\n")
+    window = started.window
+    assert window.open_file(str(path)) and window.current_view() == "batch"
+    started.context.open_in("network", str(path))
+    assert window.current_view() == "network"
+    qtbot.waitUntil(lambda: not window.views["network"].busy() and not window.views["batch"].busy(), timeout=20_000)
+    network = window.views["network"]
+    assert isinstance(network, NetworkView)
+    request = network.choice.request(())
+    assert request is not None and isinstance(request.source, OpenedNetwork) and len(request.source.layers) == 1
 
 
 def test_the_window_is_filled_and_predicts(started: Application) -> None:

@@ -198,3 +198,20 @@ def test_results_are_removed_with_their_folder(models_folder: Path, tmp_path: Pa
     results.path = summary.path
     results.forget()
     assert not summary.path.parent.exists()
+
+
+def test_a_table_that_names_its_layers_can_be_opened_as_a_network(
+    qtbot: QtBot, context: AppContext, view: BatchView, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, str]] = []
+    context.open_in = lambda name, path: asked.append((name, path))
+    columns = "batch_size,input_channels,input_height,input_width,output_channels,kernel_size,stride"
+    plain, named = tmp_path / "plain.csv", tmp_path / "named.csv"
+    plain.write_text(f"{columns}\n1,3,32,32,8,3,1\n")
+    named.write_text(f"name,count,{columns}\nstem,1,1,3,32,32,8,3,1\nblock,4,1,8,32,32,8,3,1\n")
+    opened(qtbot, view, plain)
+    assert view.network_button.isHidden()
+    opened(qtbot, view, named)
+    assert view.network_button.isVisible()
+    qtbot.mouseClick(view.network_button, Qt.MouseButton.LeftButton)
+    assert asked == [("network", str(named))]
