@@ -267,8 +267,8 @@ def _read_parquet(path: Path, rows: int, columns: Sequence[str] | None) -> Itera
 def _arrow_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0][:120]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise DataFileError(f"{path.name} is damaged or not a Parquet file: {first}", "write it again") from None
 
 
