@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QV
 
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.infra.paths import config_dir, data_dir, log_dir
 from cnnpredict_gui.infra.versions import versions
 
@@ -41,7 +41,7 @@ class AboutDialog(QDialog):
         form.setVerticalSpacing(GRID // 4)
         for name, value in self.facts.items():
             label, text = QLabel(name), QLabel(value)
-            label.setProperty("role", "muted")
+            set_role(label, "muted")
             text.setWordWrap(True)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             form.addRow(label, text)

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Cancelled
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ArchitectureBox(QWidget):
         menu.aboutToShow.connect(lambda: self._fill_menu(menu))
         self.menu_button.setMenu(menu)
         self.message.setWordWrap(True)
-        self.message.setProperty("role", "error")
+        set_role(self.message, "error")
         self.message.hide()
         self._place()
 

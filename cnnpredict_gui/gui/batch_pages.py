@@ -16,7 +16,7 @@ from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.mapping_form import MappingForm
 from cnnpredict_gui.gui.tables import Column, TableView
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 if TYPE_CHECKING:
     from cnnpredict_gui.studies.batch import BatchSummary
@@ -52,11 +52,11 @@ class BatchPages(QSplitter):
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _columns(self) -> QWidget:
-        self.mapping_message.setProperty("role", "warning")
+        set_role(self.mapping_message, "warning")
         self.mapping_message.setWordWrap(True)
         self.mapping_message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         title = QLabel("Columns")
-        title.setProperty("role", "title")
+        set_role(title, "title")
         title.setToolTip("Which parameter each column of the file holds")
         columns = QWidget()
         layout = QVBoxLayout(columns)
@@ -81,7 +81,7 @@ class BatchPages(QSplitter):
         layout.setContentsMargins(0, GRID // 2, 0, 0)
         layout.setSpacing(GRID // 2)
         title = QLabel(table.accessibleName())
-        title.setProperty("role", "title")
+        set_role(title, "title")
         row = header_row(title)
         row.addStretch(1)
         row.addWidget(export_button(table, lambda: self.context.theme.current, page, self.context.report))

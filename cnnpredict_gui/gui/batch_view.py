@@ -23,7 +23,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.drop import FileDrop
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
@@ -75,8 +75,8 @@ class BatchView(View):
         self.cancel.setToolTip("Stop; nothing is kept")
         self.progress.setAccessibleName("Progress in rows")
         self.progress.setFormat("%p %")
-        self.message.setProperty("role", "error")
-        self.note.setProperty("role", "muted")
+        set_role(self.message, "error")
+        set_role(self.note, "muted")
         for label in (self.file, self.message, self.note):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -95,7 +95,7 @@ class BatchView(View):
         empty = QLabel(_EMPTY)
         empty.setWordWrap(True)
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        empty.setProperty("role", "muted")
+        set_role(empty, "muted")
         empty.setContentsMargins(64, 0, 64, 0)
         self.stack = QStackedWidget()
         self.stack.addWidget(empty)

@@ -19,7 +19,7 @@ from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.legend import Legend
-from cnnpredict_gui.gui.theme import GRID, Theme
+from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 pg.setConfigOptions(antialias=True)
 
@@ -45,11 +45,11 @@ class ChartView(QWidget):
         self.graphics.ci.layout.setSpacing(4)
         self.graphics.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self._title = QLabel(title)
-        self._title.setProperty("role", "title")
+        set_role(self._title, "title")
         self._empty = QLabel(empty)
         self._empty.setWordWrap(True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._empty.setProperty("role", "muted")
+        set_role(self._empty, "muted")
         self.legend = Legend()
         self._build(scrollable)
         self.set_title(title)

@@ -20,7 +20,7 @@ from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.gauge import Gauge
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.pinned_chart import PinnedChart
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 
@@ -265,10 +265,7 @@ class CompareView(View):
         whys = [f"{reason} ({count}×)" if count > 1 else reason for reason, count in common]
         self.verdict.setText(" – ".join([", ".join(parts), *whys]))
         role = "error" if counts[Status.REFUSED] else "warning" if counts[Status.EXTRAPOLATING] else "muted"
-        if self.verdict.property("role") != role:
-            self.verdict.setProperty("role", role)
-            self.verdict.style().unpolish(self.verdict)
-            self.verdict.style().polish(self.verdict)
+        set_role(self.verdict, role)
 
     # -- session ------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnpredict_gui.core.errors import CnnPredictError
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.infra.paths import log_dir
 
 
@@ -51,7 +51,7 @@ class ErrorDialog(QDialog):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setMinimumWidth(420)
-        self.message.setProperty("role", "title")
+        set_role(self.message, "title")
         self.hint.setVisible(bool(self.error.hint))
         self.details.setReadOnly(True)
         self.details.setAccessibleName("Details")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.theme import set_role
 
 if TYPE_CHECKING:
     from cnnpredict_gui.bench.health import Health
@@ -35,7 +36,7 @@ class HealthPanel(QWidget):
             label.setAccessibleName(name)
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.reasons.setProperty("role", "warning")
+        set_role(self.reasons, "warning")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

@@ -11,7 +11,7 @@ from cnnpredict_gui.core.config import ALGORITHMS, CONFIG_FIELDS, DIRECTIONS, DT
 from cnnpredict_gui.core.errors import ConfigError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel, SizeBox
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 #: Rows of the form: label, fields (one, or a height and a width), whether it is among the optional ones.
 ROWS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
@@ -109,7 +109,7 @@ class LayerForm(QWidget):
             grid.addWidget(self._link(fields), row, 3)
         message = QLabel()
         message.setWordWrap(True)
-        message.setProperty("role", "error")
+        set_role(message, "error")
         message.hide()
         grid.addWidget(message, row + 1, 0, 1, 4)
         for field in fields:
@@ -146,7 +146,7 @@ class LayerForm(QWidget):
         grid.addWidget(box, row, 1, 1, 3)
         message = self.messages[field] = QLabel()
         message.setWordWrap(True)
-        message.setProperty("role", "error")
+        set_role(message, "error")
         message.hide()
         grid.addWidget(message, row + 1, 0, 1, 4)
 

@@ -13,7 +13,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import open_log_folder
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.tables import Column, TableView
-from cnnpredict_gui.gui.theme import GRID, Theme
+from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.infra.log_reading import LEVELS, LogLine, LogReader
 
@@ -85,7 +85,7 @@ class LogView(View):
         self.detail.setAccessibleName("Selected line")
         self.detail.setPlaceholderText("Choose a line to read it in full.")
         self.detail.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.summary.setProperty("role", "muted")
+        set_role(self.summary, "muted")
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.setChildrenCollapsible(False)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QTabWidge
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import MENUS, Actions
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
+from cnnpredict_gui.gui.theme import set_role
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -284,5 +285,5 @@ class MainWindow(QMainWindow):
 def title_label(text: str) -> QLabel:
     """A label in the weight of titles."""
     label = QLabel(text)
-    label.setProperty("role", "title")
+    set_role(label, "title")
     return label

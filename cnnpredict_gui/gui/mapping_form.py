@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.fields import FIELD_TEXTS
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 
 class MappingForm(QScrollArea):
@@ -58,7 +58,7 @@ class MappingForm(QScrollArea):
             grid.addWidget(box, row, 1)
             if mapping.get(name) and suggested.get(name) == mapping.get(name):
                 mark = QLabel("suggested")
-                mark.setProperty("role", "muted")
+                set_role(mark, "muted")
                 mark.setToolTip("Going by a common other name of the parameter; change it if it is wrong")
                 grid.addWidget(mark, row, 2)
         page = QVBoxLayout(content)

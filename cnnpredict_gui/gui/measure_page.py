@@ -28,7 +28,7 @@ from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.measure_tables import ErrorTable, MeasurementTable, error_series
 from cnnpredict_gui.gui.scatter_chart import ScatterChart
 from cnnpredict_gui.gui.task_row import TaskRow
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress
 
@@ -82,8 +82,8 @@ class MeasurePage(View):
 
     def _build(self) -> None:
         self._build_boxes()
-        self.warning.setProperty("role", "warning")
-        self.note.setProperty("role", "muted")
+        set_role(self.warning, "warning")
+        set_role(self.note, "muted")
         for label in (self.warning, self.note):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -13,7 +13,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.model_rows import METRIC_COLUMNS, card_html, protocol_rows, side_by_side
 from cnnpredict_gui.gui.tables import Column, TableView
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
@@ -43,7 +43,7 @@ class ModelDetails(QTabWidget):
             "Select two or more models (Ctrl+click) to see them side by side. This one has no other version."
         )
         self.versions_hint.setWordWrap(True)
-        self.versions_hint.setProperty("role", "muted")
+        set_role(self.versions_hint, "muted")
         beside = QWidget()
         layout = QVBoxLayout(beside)
         layout.setContentsMargins(0, GRID // 2, 0, 0)

@@ -16,7 +16,7 @@ from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.model_details import ModelDetails
 from cnnpredict_gui.gui.model_rows import COLUMNS, rows_of
 from cnnpredict_gui.gui.tables import TableView
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ class ModelsView(View):
         self.table.selectionModel().selectionChanged.connect(self._show_selected)
         self.table.doubleClicked.connect(self.use_selected)
         QShortcut(QKeySequence("Return"), self.table, self.use_selected, context=Qt.ShortcutContext.WidgetShortcut)
-        self.summary.setProperty("role", "muted")
+        set_role(self.summary, "muted")
         self.empty.setWordWrap(True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setProperty("role", "muted")
+        set_role(self.empty, "muted")
         left = QWidget()
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)

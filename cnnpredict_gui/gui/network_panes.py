@@ -11,7 +11,7 @@ from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.network_data import NetworkAnswer
 from cnnpredict_gui.gui.network_tables import LAYER_TABLE, NOT_PREDICTED_TABLE, SUM_TABLE, NetworkTable
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 
 class NetworkPanes(QSplitter):
@@ -50,7 +50,7 @@ class NetworkPanes(QSplitter):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(GRID // 2)
         title = QLabel("Not in the sum")
-        title.setProperty("role", "title")
+        set_role(title, "title")
         title.setToolTip("Layers that no predictor is trained on; the sum does not contain them")
         head = header_row(title)
         head.addStretch(1)

@@ -26,7 +26,7 @@ from cnnpredict_gui.gui.network_data import NetworkAnswer, compute
 from cnnpredict_gui.gui.network_opening import NetworkOpening
 from cnnpredict_gui.gui.network_panes import NetworkPanes
 from cnnpredict_gui.gui.network_tables import SumChart
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Task
@@ -69,8 +69,8 @@ class NetworkView(View):
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        self.message.setProperty("role", "error")
-        self.help.setProperty("role", "muted")
+        set_role(self.message, "error")
+        set_role(self.help, "muted")
         self.help.setToolTip(RHO_TIP)
         for label in (self.summary, self.help, self.message):
             label.setWordWrap(True)

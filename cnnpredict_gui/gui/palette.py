@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from cnnpredict_gui.gui.fuzzy import fuzzy_score
 from cnnpredict_gui.gui.tables import Index
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 #: Results shown at once.
 SHOWN = 60
@@ -100,7 +100,7 @@ class CommandPalette(QDialog):
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.list.itemActivated.connect(self._run)
         self.list.itemClicked.connect(self._run)
-        self.nothing.setProperty("role", "muted")
+        set_role(self.nothing, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID, GRID, GRID)
         layout.setSpacing(GRID)

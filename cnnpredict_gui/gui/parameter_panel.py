@@ -14,7 +14,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.format import scaled, sig3
 from cnnpredict_gui.gui.layer_form import LayerForm, header_row
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 
 class DerivedValues(QWidget):
@@ -37,7 +37,7 @@ class DerivedValues(QWidget):
         )
         for row, (name, tip) in enumerate(rows):
             label, value = QLabel(name), QLabel()
-            label.setProperty("role", "muted")
+            set_role(label, "muted")
             label.setToolTip(tip)
             value.setToolTip(tip)
             value.setAccessibleName(name)

@@ -21,7 +21,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.selection import Leaf, default_focus, default_selection, in_order, leaves, matches
 from cnnpredict_gui.gui.symbols import draw_symbol
-from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, GRID, Theme
+from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, GRID, Theme, set_role
 
 KIND_SHORT = {"kernel": "kernel", "call_with_host_copies": "call + copies", "framework_wall_clock": "wall clock"}
 _NAME = Qt.ItemDataRole.UserRole
@@ -87,7 +87,7 @@ class PredictorTree(QWidget):
         self.tree.currentItemChanged.connect(lambda item, _old: self._focus(item))
         self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tree.customContextMenuRequested.connect(self._menu)
-        self.count.setProperty("role", "muted")
+        set_role(self.count, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
         layout.setSpacing(GRID // 2)

@@ -25,7 +25,7 @@ from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.infra.paths import bundled_models_dir, user_models_dir
 from cnnpredict_gui.infra.settings import CHOICES, Settings
 
@@ -91,7 +91,7 @@ class SettingsDialog(QDialog):
         box, form = _group("Appearance")
         self._choice(form, "theme", "&Colours", "Light and dark; following the system changes with it at once")
         self._choice(form, "scale", "&Size of everything", "Text, controls and charts; holds after the next start")
-        self.restart_note.setProperty("role", "warning")
+        set_role(self.restart_note, "warning")
         self.restart_note.setWordWrap(True)
         form.addRow("", self.restart_note)
         self.choices["scale"].currentIndexChanged.connect(self._show_restart_note)
@@ -112,7 +112,7 @@ class SettingsDialog(QDialog):
         self.remove_button.clicked.connect(self._remove_folder)
         self.folders.itemSelectionChanged.connect(self._update_buttons)
         note = QLabel(f"Always searched: {bundled_models_dir()} and {user_models_dir()}")
-        note.setProperty("role", "muted")
+        set_role(note, "muted")
         note.setWordWrap(True)
         row = header_row(self.add_button, self.remove_button)
         row.addStretch(1)

@@ -18,7 +18,7 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.resource_monitor import SLOW_S, Span
-from cnnpredict_gui.gui.theme import GRID, Theme
+from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 #: Longer without a sample (seconds), and the line is interrupted.
 _GAP_S = 2.5 * SLOW_S
@@ -94,7 +94,7 @@ class StripChart(QWidget):
         self.setAccessibleName(f"{strip.title} ({strip.unit})")
         self.plot.setAccessibleName(f"{strip.title}, chart")
         title = QLabel(f"{strip.title} ({strip.unit})")
-        title.setProperty("role", "title")
+        set_role(title, "title")
         head = QHBoxLayout()
         head.setContentsMargins(GRID, 0, 0, 0)
         head.addWidget(title, 1)

@@ -25,7 +25,7 @@ from cnnpredict_gui.gui.sweep_chart import SweepChart
 from cnnpredict_gui.gui.sweep_choice import SweepChoice, fit, parameter_name
 from cnnpredict_gui.gui.sweep_data import SweepAnswer, SweepRequest, compute, in_words
 from cnnpredict_gui.gui.sweep_table import SweepTable
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled
@@ -65,12 +65,12 @@ class SweepView(View):
         self.predictor.setAccessibleName("Predictor of the heat map")
         self.predictor.setToolTip("Whose times the heat map shows")
         fit(self.predictor)
-        self.message.setProperty("role", "error")
+        set_role(self.message, "error")
         for label in (self.message, self.notes):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             label.hide()
-        self.notes.setProperty("role", "warning")
+        set_role(self.notes, "warning")
         self._place()
 
     def _place(self) -> None:
@@ -80,7 +80,7 @@ class SweepView(View):
         self.stack.addWidget(self.heat_map)
         table_row = QHBoxLayout()
         title = QLabel("Values")
-        title.setProperty("role", "title")
+        set_role(title, "title")
         table_row.setContentsMargins(GRID, 0, 0, 0)
         table_row.addWidget(title, 1)
         table_row.addWidget(export_button(self.table, lambda: self.context.theme.current, self, self.context.report))

@@ -14,7 +14,7 @@ from cnnpredict_gui.gui.health_panel import CHANNEL as HEALTH_CHANNEL
 from cnnpredict_gui.gui.health_panel import HealthPanel
 from cnnpredict_gui.gui.resource_strips import strips
 from cnnpredict_gui.gui.strip_chart import StripChart, ago
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class SystemPage(View):
         self.charts: list[StripChart] = []
         self.health = HealthPanel(context)
         self.facts = QLabel()
-        self.facts.setProperty("role", "muted")
+        set_role(self.facts, "muted")
         self.facts.setWordWrap(True)
         self.facts.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.spans = QButtonGroup(self)
@@ -75,7 +75,7 @@ class SystemPage(View):
         layout.addLayout(row)
         layout.addWidget(self.area, 1)
         self.waiting = QLabel("Waiting for the first sample…")
-        self.waiting.setProperty("role", "muted")
+        set_role(self.waiting, "muted")
         self.waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._grid.addWidget(self.waiting, 0, 0)
 

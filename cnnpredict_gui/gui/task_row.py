@@ -12,7 +12,7 @@ from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.resource_monitor import Span
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
 
@@ -39,7 +39,7 @@ class TaskRow(QWidget):
         self.cancel.setToolTip("Stop now")
         self.progress.setAccessibleName(progress)
         self.progress.setFormat("%v of %m")
-        self.message.setProperty("role", "error")
+        set_role(self.message, "error")
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.message.hide()

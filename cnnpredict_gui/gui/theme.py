@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
@@ -132,15 +132,26 @@ def control_palette(theme: Theme) -> QPalette:
     return made
 
 
-def style_sheet(theme: Theme) -> str:
-    """The few rules a palette cannot express."""
-    return f"""
-    QToolTip {{ color: {theme.text}; background: {theme.base}; border: 1px solid {theme.border}; padding: 4px; }}
-    QLabel[role="muted"] {{ color: {theme.muted}; }}
-    QLabel[role="warning"] {{ color: {theme.warning}; }}
-    QLabel[role="error"] {{ color: {theme.error}; }}
-    QLabel[role="title"] {{ font-weight: 600; }}
+def set_role(label: QLabel, role: str) -> None:
+    """Say what a text is: ``title`` (bold), ``muted``, ``warning`` or ``error``; its colour follows the theme.
+
+    No style sheet does that: with one, Qt would look up its rules for every widget at every change of the theme, for 300 ms.
     """
+    if label.property("role") == role:
+        return
+    label.setProperty("role", role)
+    font = label.font()
+    font.setBold(role == "title")
+    label.setFont(font)
+    _colour(label, ThemeManager.latest)
+
+
+def _colour(label: QLabel, theme: Theme) -> None:
+    colours = {"muted": theme.muted, "warning": theme.warning, "error": theme.error}
+    own = QPalette()  # of which only the roles that are set count
+    if label.property("role") in colours:
+        own.setColor(QPalette.ColorRole.WindowText, QColor(colours[label.property("role")]))
+    label.setPalette(own)
 
 
 class ThemeManager(QObject):
@@ -150,6 +161,8 @@ class ThemeManager(QObject):
     """
 
     changed = Signal(object)
+    #: The theme that was applied last, for widgets that are made before they hear of a change.
+    latest: ClassVar[Theme] = LIGHT
 
     def __init__(self, app: QApplication, mode: Mode = "system") -> None:
         super().__init__(app)
@@ -186,8 +199,12 @@ class ThemeManager(QObject):
         if theme is self.current and self._applied:
             return
         self.current, self._applied = theme, True
+        ThemeManager.latest = theme
         self._app.setPalette(palette(theme))
         for name in _OUTLINED:
             self._app.setPalette(control_palette(theme), name)  # type: ignore[arg-type]
-        self._app.setStyleSheet(style_sheet(theme))
+        QToolTip.setPalette(palette(theme))
+        for widget in self._app.allWidgets():
+            if isinstance(widget, QLabel) and widget.property("role"):
+                _colour(widget, theme)
         self.changed.emit(theme)
