@@ -43,6 +43,7 @@ class Histogram(ChartView):
     def __init__(self, context: AppContext) -> None:
         self.summary: BatchSummary | None = None
         self.kinds: list[str] = []
+        self._made: list[pg.PlotItem] = []
         super().__init__(
             context, "Distribution of predicted times", "Run the prediction to see how the times are distributed.", True
         )
@@ -83,23 +84,19 @@ class Histogram(ChartView):
     def _arrange(self, kinds: list[str]) -> None:
         if self.kinds == kinds:
             return
-        self.graphics.clear()
-        self.plots.clear()
         self.kinds = kinds
-        self.graphics.setMinimumHeight(len(kinds) * _PLOT_PX + 40)
-        for row, _kind in enumerate(kinds):
-            axes = {side: NumberAxis(side) for side in ("bottom", "left")}
-            plot = self.add_plot(row, 0, axes=axes, y_label="rows")
-            axes["left"].setWidth(_LEFT_AXIS_PX)
-            axes["bottom"].setLogMode(True)
-            if row < len(kinds) - 1:
-                axes["bottom"].hide()
-                axes["bottom"].setHeight(0)
-            plot.getViewBox().setMouseEnabled(True, False)
-            plot.showGrid(x=True, y=True, alpha=0.12)
-            if row:
-                plot.setXLink(self.plots[0])
-        self.plots[-1].setLabel("bottom", "predicted time (ms)", color=self._theme.muted)
+        while len(self._made) < len(kinds):
+            self._made.append(self._new_plot())
+        self.stack(self._made[: len(kinds)], _PLOT_PX)
+
+    def _new_plot(self) -> pg.PlotItem:
+        axes = {side: NumberAxis(side) for side in ("bottom", "left")}
+        plot = self.make_plot("predicted time (ms)", "rows", axes=axes)
+        axes["left"].setWidth(_LEFT_AXIS_PX)
+        axes["bottom"].setLogMode(True)
+        plot.getViewBox().setMouseEnabled(True, False)
+        plot.showGrid(x=True, y=True, alpha=0.12)
+        return plot
 
     def reset_zoom(self) -> None:
         self._redraw()

@@ -16,7 +16,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.layer_form import header_row
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Cancelled, Progress
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class HistoryPanel(QWidget):
         self.delete.setToolTip("Forget the selected runs")
         for label in (self.note, self.heading):
             label.setWordWrap(True)
-        self.note.setProperty("role", "muted")
-        self.heading.setProperty("role", "title")
+        set_role(self.note, "muted")
+        set_role(self.heading, "title")
         export = export_button(self.table, lambda: self.context.theme.current, self, self.context.report)
         row = header_row(self.note, self.show_button, self.compare, self.delete, export)
         row.setStretch(0, 1)

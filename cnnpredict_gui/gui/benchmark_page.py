@@ -22,7 +22,7 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.task_row import TaskRow
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress
 
@@ -64,7 +64,7 @@ class BenchmarkPage(View):
     def _build(self) -> None:
         self.work.cancel.setToolTip("Stop now; what was measured so far stays on screen but is not kept")
         self.work.progress.setFormat("%p %")
-        self.about.setProperty("role", "muted")
+        set_role(self.about, "muted")
         self.about.setWordWrap(True)
         self.about.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         row = header_row(self.form.native, self.work)

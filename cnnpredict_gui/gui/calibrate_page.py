@@ -27,7 +27,7 @@ from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.scatter_chart import ScatterChart, ScatterPoint, ScatterSeries
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.task_row import TaskRow
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress
 
@@ -110,7 +110,7 @@ class CalibratePage(View):
         for widget, name, tip in names:
             widget.setAccessibleName(name)
             widget.setToolTip(tip)
-        self.intro.setProperty("role", "muted")
+        set_role(self.intro, "muted")
         self.verdict.hide()
         for label in (self.intro, self.verdict):
             label.setWordWrap(True)
@@ -128,7 +128,7 @@ class CalibratePage(View):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID // 2)
         title = QLabel(self.table.accessibleName())
-        title.setProperty("role", "title")
+        set_role(title, "title")
         head = header_row(title)
         head.addStretch(1)
         head.addWidget(export_button(self.table, lambda: self.context.theme.current, below, self.context.report))
@@ -227,9 +227,7 @@ class CalibratePage(View):
         )
         doubts = [f"Doubtful times: {warning}" for warning in result.conditions.warnings]
         self.verdict.setText(" ".join([text, *(f"{doubt}." for doubt in doubts)]))
-        self.verdict.setProperty("role", "warning" if doubts or main.after.mape >= main.before.mape else "")
-        self.verdict.style().unpolish(self.verdict)
-        self.verdict.style().polish(self.verdict)
+        set_role(self.verdict, "warning" if doubts or main.after.mape >= main.before.mape else "")
         self.verdict.show()
 
     def _constants(self) -> dict[str, str | int | float | bool | None]:

@@ -6,6 +6,7 @@ so that a frame costs a few milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -104,10 +105,18 @@ class ChartView(QWidget):
         mouse: bool = True,
         axes: dict[str, NumberAxis] | None = None,
     ) -> pg.PlotItem:
-        """A new plot; labels carry their units in brackets, e.g. ``time (ms)``; ``axes`` replaces "bottom" and "left"."""
+        """A new plot in a place of the drawing; labels carry their units in brackets, e.g. ``time (ms)``."""
+        plot = self.make_plot(x_label, y_label, mouse, axes)
+        self.graphics.addItem(plot, row, column)
+        self.plots.append(plot)
+        return plot
+
+    def make_plot(
+        self, x_label: str = "", y_label: str = "", mouse: bool = True, axes: dict[str, NumberAxis] | None = None
+    ) -> pg.PlotItem:
+        """A new plot that is nowhere yet; ``axes`` replaces "bottom" and "left"."""
         axes = axes or {side: NumberAxis(side) for side in ("bottom", "left")}
-        box = pg.ViewBox(enableMenu=False)
-        plot = self.graphics.addPlot(row=row, col=column, axisItems=axes, viewBox=box, enableMenu=False)
+        plot = pg.PlotItem(axisItems=axes, viewBox=pg.ViewBox(enableMenu=False), enableMenu=False)
         plot.hideButtons()
         plot.getViewBox().setMouseEnabled(mouse, mouse)
         plot.getViewBox().setDefaultPadding(0.02)
@@ -115,9 +124,25 @@ class ChartView(QWidget):
             plot.setLabel("bottom", x_label)
         if y_label:
             plot.setLabel("left", y_label)
-        self.plots.append(plot)
         self._colour_plot(plot, self.context.theme.current)
         return plot
+
+    def stack(self, plots: Sequence[pg.PlotItem], least_px: int) -> None:
+        """Show these plots, at least so high, below each other on one x axis, and no others.
+
+        Plots of :meth:`make_plot` should be made once and shown again as needed: pyqtgraph never lets go of one.
+        """
+        for plot in self.plots:
+            self.graphics.removeItem(plot)
+        self.plots = list(plots)
+        self.graphics.setMinimumHeight(len(plots) * least_px + 40)
+        for row, plot in enumerate(self.plots):
+            last = row == len(plots) - 1
+            self.graphics.addItem(plot, row, 0)
+            plot.setXLink(plots[0] if row else None)
+            plot.getAxis("bottom").setVisible(last)
+            plot.getAxis("bottom").setHeight(None if last else 0)
+            self._colour_plot(plot, self._theme)
 
     def set_title(self, title: str) -> None:
         """Change the title; it is the accessible name too."""

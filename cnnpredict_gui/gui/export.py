@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
@@ -21,7 +21,11 @@ from cnnpredict_gui.gui.csv_text import Cell, csv_text
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.infra.files import atomic_text, atomic_write
 
+if TYPE_CHECKING:
+    from cnnpredict_gui.gui.context import AppContext
+
 PNG_SCALES = (1, 2, 3, 4)
+Report = Callable[[CnnPredictError], None]
 
 
 @dataclass
@@ -53,6 +57,10 @@ class Data:
 
 class Exportable(Protocol):
     """What a chart or table offers."""
+
+    @property
+    def context(self) -> AppContext:
+        """The application's services."""
 
     def export_name(self) -> str:
         """File name without suffix."""
@@ -117,21 +125,43 @@ def csv(source: Exportable) -> str:
     return csv_text(data.columns, data.rows, data.constants)
 
 
+def prepared(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> Callable[[], None]:
+    """What writes ``source`` to ``path``; the suffix (.png, .svg, .csv) says how. The file appears whole or not at all.
+
+    Drawing and reading the numbers is done now, on the GUI thread. The function returned may be called in any thread; to pack a
+    large picture takes it a second.
+
+    Raises:
+        OutputError: the suffix is unknown, or the picture would not fit in memory; the function: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        image = picture(source, theme, scale)
+        return lambda: save_png(image, path)
+    if suffix == ".svg":
+        document = svg(source, theme)
+        return lambda: atomic_text(path, document.decode("utf-8"))
+    if suffix == ".csv":
+        data = source.export_data()
+        return lambda: atomic_text(path, csv_text(data.columns, data.rows, data.constants))
+    raise OutputError(f"{path.name} has an unknown kind of file name", "end it in .png, .svg or .csv")
+
+
 def save(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> None:
-    """Write ``source`` to ``path``; the suffix (.png, .svg, .csv) says how. The file appears whole or not at all.
+    """Write ``source`` to ``path`` now.
 
     Raises:
         OutputError: the suffix is unknown, or the file could not be written.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".png":
-        save_png(picture(source, theme, scale), path)
-    elif suffix == ".svg":
-        atomic_text(path, svg(source, theme).decode("utf-8"))
-    elif suffix == ".csv":
-        atomic_text(path, csv(source))
-    else:
-        raise OutputError(f"{path.name} has an unknown kind of file name", "end it in .png, .svg or .csv")
+    prepared(source, path, theme, scale)()
+
+
+def save_soon(source: Exportable, path: Path, theme: Theme, scale: int, report: Report) -> None:
+    """Write ``source`` to ``path`` in the background, and say so; what goes wrong is reported."""
+    write, context = prepared(source, path, theme, scale), source.context
+    task = context.tasks.run(f"Saving {path.name}", lambda _progress, _cancelled: write())
+    task.succeeded.connect(lambda _: context.say(f"Saved {path}"))
+    task.failed.connect(report)
 
 
 def save_png(image: QImage, path: Path) -> None:
@@ -161,9 +191,6 @@ def copy_data(source: Exportable) -> None:
     """Put the numbers on the clipboard, tab-separated so that spreadsheets take them."""
     data = source.export_data()
     QGuiApplication.clipboard().setText(csv_text(data.columns, data.rows, data.constants, separator="\t"))
-
-
-Report = Callable[[CnnPredictError], None]
 
 
 def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:
@@ -221,4 +248,4 @@ def _ask(source: Exportable, parent: QWidget, suffix: str, theme: Theme, report:
     )
     if name:
         path = Path(name)
-        _try(report, lambda: save(source, path if path.suffix else path.with_suffix(suffix), theme, scale))
+        _try(report, lambda: save_soon(source, path if path.suffix else path.with_suffix(suffix), theme, scale, report))

@@ -27,7 +27,7 @@ from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINED_FAMILIES
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons, sentence
 from cnnpredict_gui.gui.format import sig3
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Task
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ImportDialog(QDialog):
             form.addRow(label, box)
         self.file_label.setToolTip(str(self._path))
         self.source_label.setWordWrap(True)
-        self.source_label.setProperty("role", "muted")
+        set_role(self.source_label, "muted")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
         layout.setSpacing(GRID)
@@ -131,7 +131,7 @@ class ImportDialog(QDialog):
         row = QHBoxLayout()
         title = QLabel("F&eatures, in the order of the model's columns")
         title.setBuddy(self.features)
-        self.count_label.setProperty("role", "muted")
+        set_role(self.count_label, "muted")
         self.file_button.setToolTip("Take them from a model card, a mapping or a list of names")
         self.file_button.clicked.connect(self._choose_description)
         row.addWidget(title)
@@ -295,7 +295,7 @@ class ImportDialog(QDialog):
         self._say(f"{sentence(error.message)}.{hint}", "error")
 
     def _say(self, text: str, role: str) -> None:
-        self.message.setProperty("role", role)
+        set_role(self.message, role)
         self.message.style().polish(self.message)
         self.message.setText(text)
         self.message.show()

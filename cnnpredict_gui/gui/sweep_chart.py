@@ -44,6 +44,9 @@ class SweepChart(ChartView):
     def __init__(self, context: AppContext, picked: Callable[[int], None] | None = None) -> None:
         self.answer: SweepAnswer | None = None
         self.items: dict[str, CurvesItem] = {}
+        #: Every plot and its item that were ever needed, by time kind.
+        self._plots_made: dict[str, pg.PlotItem] = {}
+        self._items_made: dict[str, CurvesItem] = {}
         self.point = -1
         self._present: int | None = None
         super().__init__(context, "Sweep", "Choose predictors in the list on the left to see their times.", scrollable=True)
@@ -126,30 +129,24 @@ class SweepChart(ChartView):
         return DrawnCurve(style, x, time, low, high, curve.status == int(Status.EXTRAPOLATING))
 
     def _arrange(self, kinds: list[str]) -> None:
-        """A plot for each time kind, below each other on one x axis; made anew only when the kinds change."""
-        if list(self.items) == kinds:
-            self._label_x()
-            return
-        self.graphics.clear()
-        self.plots.clear()
-        self.items = {}
-        self.graphics.setMinimumHeight(len(kinds) * _PLOT_PX + 40)
-        for row, kind in enumerate(kinds):
+        """A plot for each time kind, below each other on one x axis; each is made once, and put in or taken out as needed."""
+        if list(self.items) != kinds:
+            self.stack([self._plot_of(kind) for kind in kinds], _PLOT_PX)
+            self.items = {kind: self._items_made[kind] for kind in kinds}
+        self._label_x()
+
+    def _plot_of(self, kind: str) -> pg.PlotItem:
+        if kind not in self._plots_made:
             axes = {side: ValueAxis(side) for side in ("bottom", "left")}
-            plot = self.add_plot(row, 0, axes=dict(axes))
-            if row < len(kinds) - 1:
-                axes["bottom"].hide()
-                axes["bottom"].setHeight(0)
+            plot = self._plots_made[kind] = self.make_plot(axes=dict(axes))
             axes["left"].setWidth(_LEFT_AXIS_PX)
             plot.showGrid(x=False, y=True, alpha=0.12)
-            item = self.items[kind] = CurvesItem(KIND_TITLES[kind])
+            item = self._items_made[kind] = CurvesItem(KIND_TITLES[kind])
             plot.addItem(item, ignoreBounds=True)
             box = plot.getViewBox()
             box.sigRangeChangedManually.connect(self._user_zoomed)
             box.sigRangeChanged.connect(partial(_follow_range, item))
-            if row:
-                plot.setXLink(self.plots[0])
-        self._label_x()
+        return self._plots_made[kind]
 
     def _label_x(self) -> None:
         if self.plots[-1].getAxis("bottom").labelText != self.x_name:

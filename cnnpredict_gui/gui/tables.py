@@ -337,7 +337,7 @@ class _Selected:
     """The selected rows of a table, for copying."""
 
     def __init__(self, table: TableView) -> None:
-        self._table = table
+        self._table, self.context = table, table.context
         self.export_name = table.export_name
         self.export_size = table.export_size
         self.export_paint = table.export_paint

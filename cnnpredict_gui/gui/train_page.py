@@ -38,7 +38,7 @@ from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.mapping_form import MappingForm
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.task_row import TaskRow
-from cnnpredict_gui.gui.theme import GRID
+from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.train_data import OpenedTable, TrainPlan, check, look, run
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
@@ -136,7 +136,7 @@ class TrainPage(View):
             form.addRow(label, widget)
         column.addLayout(form)
         column.addWidget(_title("Device, by its datasheet"))
-        self.figures_note.setProperty("role", "muted")
+        set_role(self.figures_note, "muted")
         self.figures_note.setWordWrap(True)
         column.addWidget(self.figures_note)
         column.addWidget(self.device)
@@ -208,7 +208,7 @@ class TrainPage(View):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(12)
         self.open_button.setToolTip("Open a CSV or Parquet file of measurements")
-        self.stage.setProperty("role", "muted")
+        set_role(self.stage, "muted")
         self.stage.hide()
         self.file_label.setWordWrap(True)
         self.checks.setWordWrap(True)
@@ -468,7 +468,7 @@ def _find_devices(_cancelled: Cancelled) -> tuple[dict[str, Device], Device]:
 
 def _title(text: str) -> QLabel:
     label = QLabel(text)
-    label.setProperty("role", "title")
+    set_role(label, "title")
     return label
 
 

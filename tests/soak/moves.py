@@ -22,10 +22,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.charts import ChartView
-from cnnpredict_gui.gui.export import copy_data, copy_picture, save
+from cnnpredict_gui.gui.export import copy_data, copy_picture, save_soon
 from cnnpredict_gui.gui.palette import CommandPalette
 from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT
@@ -199,10 +198,8 @@ def export(m: Mover) -> None:
     elif kind == "data":
         copy_data(source)
     else:
-        try:
-            save(source, m.out / f"export{kind}", m.rng.choice((LIGHT, DARK)), m.rng.choice((1, 2)))
-        except CnnPredictError as error:
-            m.context.report(error)
+        theme, scale = m.rng.choice((LIGHT, DARK)), m.rng.choice((1, 2))
+        save_soon(source, m.out / f"export{kind}", theme, scale, m.context.report)
 
 
 def own_presets(m: Mover) -> None:
