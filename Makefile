@@ -16,7 +16,7 @@ export PYTHONUTF8 := 1
 export PIP_NO_INPUT := 1
 HEADLESS := QT_QPA_PLATFORM=offscreen
 
-.PHONY: help run test lint format screenshots train benchmark accuracy lock audit sbom wheel package package-test clean
+.PHONY: help run test lint format screenshots soak fuzz train benchmark accuracy lock audit sbom wheel package package-test clean
 
 help:  ## list of targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -48,6 +48,12 @@ screenshots: $(STAMPS)/application  ## pictures of all views, light and dark
 
 benchmark: $(STAMPS)/application  ## tables of speed
 	for script in benchmarks/*.py; do $(HEADLESS) $(BIN)/python $$script; done
+
+soak: $(STAMPS)/development  ## an hour's random walk over the real window (or MINUTES=n), looking for errors, stalls and leaks
+	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),60)
+
+fuzz: $(STAMPS)/development  ## a million mutated files (or INPUTS=n) through every reader
+	$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),1000000)
 
 train: $(STAMPS)/application  ## train all families of TARGET on DATA, into OUT (default: models)
 	@[ -n "$(TARGET)" ] && [ -n "$(DATA)" ] || { echo "say what: make train TARGET=prediction-training-gpul40s DATA=FILE.parquet" >&2; exit 2; }

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 RHO_TIP = (
     "How much the errors of two layers have in common (ρ): 0 nothing, 1 everything. "
-    "With distances d from a layer's time to the end of its interval, that of the sum is √((1 − ρ)·Σd² + ρ·(Σd)²)."
+    "With distances d from a layer's time to the end of its interval, that of the sum is √((1 − ρ)·Σd² + ρ·(Σd)²). "
+    "Measured sums lie in the 90 % interval at ρ = 0.5 in 98 of 100 cases where layers like these were measured, "
+    "in 62 where none of the network was."
 )
 _DEFAULT = "preset:resnet50"
 _BATCH_AS_FILE, _TYPE_AS_FILE = "batch as is", "type as is"

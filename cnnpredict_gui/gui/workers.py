@@ -267,9 +267,12 @@ class TaskRunner(QObject):
         return [task for task in self._tasks if task.running]
 
     def _forget(self, task: Task) -> None:
+        """Let a task go whose thread has ended; its outcome was told before."""
         if task in self._tasks:
             task.thread_.wait()
             self._tasks.remove(task)
+            task.thread_.deleteLater()
+            task.deleteLater()
 
     def shutdown(self) -> None:
         """Cancel everything and wait."""

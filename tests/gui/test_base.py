@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 import cnnpredict_gui
@@ -26,6 +26,7 @@ from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
+from tests.gui.conftest import Reports
 from tests.gui.contract import WidgetContract
 
 OTHER = ConvConfig.parse(
@@ -134,6 +135,23 @@ def test_export_says_when_it_cannot_write(qtbot: QtBot, bare_context: AppContext
     with pytest.raises(OutputError):
         save(chart, tmp_path / "chart.bmp", LIGHT)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["file"]
+
+
+def test_menu_saves_in_the_background_and_says_so(
+    qtbot: QtBot, bare_context: AppContext, tmp_path: Path, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    chart.show_numbers([1.0])
+    menu = export_menu(chart, lambda: LIGHT, chart, bare_context.report)
+    entry = next(action for action in menu.actions() if "CSV" in action.text())
+    (tmp_path / "file").write_text("x")
+    for path, text in ((tmp_path / "chart.csv", "Saved"), (tmp_path / "file" / "chart.csv", "")):
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args, name=path: (str(name), ""))
+        entry.trigger()
+        qtbot.waitUntil(lambda: not bare_context.tasks.running and not bare_context.tasks.children())
+        assert path.exists() == bool(text)
+    assert reports.texts == [f"Saved {tmp_path / 'chart.csv'}"] and len(reports.errors) == 1
 
 
 def test_export_menu_offers_everything(qtbot: QtBot, bare_context: AppContext) -> None:
