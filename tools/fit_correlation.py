@@ -27,7 +27,16 @@ from cnnpredict_gui.training.calibration import fit_interval
 from cnnpredict_gui.training.datasets import Measurements, load_measurements, shape_ids
 from cnnpredict_gui.training.families import RECIPES
 from cnnpredict_gui.training.features import offset_feature, usable_features
-from cnnpredict_gui.training.protocols import Split, held_out_predictions, make_pool, network_split, shape_splits
+from cnnpredict_gui.training.protocols import (
+    FitWork,
+    Split,
+    fold_piece,
+    make_pool,
+    mean_of_folds,
+    network_split,
+    run_piece,
+    shape_splits,
+)
 
 NETWORKS = ("densenet121", "googlenet", "resnet152", "vgg16")
 RHOS = np.linspace(0.0, 1.0, 21)
@@ -73,13 +82,13 @@ def _sum(network: str, true: Floats, predicted: Floats, bounds: tuple[Floats, Fl
 def study(files: list[Path], target: str, step: int, threads: int) -> dict[str, list[Sum]]:
     """Sums of one target by protocol."""
     own, others = load_measurements(files, target)
-    offset = offset_feature(own.target.time_kind)
+    offset = offset_feature(own)
     pool = make_pool(own, others, usable_features("xgb", [own, *others]), offset, 0)
     recipe = RECIPES["xgb"]
-    parameters, log_true = recipe.start(len(own)), np.log(own.time_ms)
+    work, log_true = FitWork.of(pool, recipe.fit, recipe.start(len(own)), 0, threads), np.log(own.time_ms)
 
     def predict(splits: list[Split]) -> Floats:
-        return held_out_predictions(pool, splits, recipe.fit, parameters, 0, threads, lambda: None)
+        return mean_of_folds(len(own), ((split.test, run_piece(work, fold_piece(pool, split))) for split in splits))
 
     by_shape = predict(shape_splits(pool, 0, 5))
     interval = fit_interval(own.table, by_shape, log_true)

@@ -13,9 +13,11 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.core.errors import WorkerError
+from cnnpredict_gui.core.format import show_digits
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.arguments import parse
 from cnnpredict_gui.gui.view import View
+from cnnpredict_gui.infra.settings import Settings
 from tests.artefacts import write_models
 from tests.soak.walk import Walk
 from tests.soak.watch import GROWTH, Sample, Watch
@@ -40,6 +42,7 @@ def application(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: p
     made.dispose()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.enable()
+    show_digits(Settings.digits)  # which a walk may have changed for the whole process
 
 
 def test_nothing_breaks_in_a_short_walk(application: Application, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,13 @@ class Walk(QObject):
             self._watch.report(error)
             shown(error)
 
+        def closed() -> None:
+            self._watch.problems.append(
+                f"after {self._watch.move}: the window was closed" + "".join(traceback.format_stack(limit=12))
+            )
+            shut_down()
+
+        shut_down, context.shutdown = context.shutdown, closed  # type: ignore[method-assign]
         context.report = told
         self._home = context.state.to_json()
         begin = time.perf_counter()
@@ -92,7 +100,7 @@ class Walk(QObject):
             self._closer.start()
             try:
                 self._rest()
-                while time.perf_counter() - begin < seconds:
+                while time.perf_counter() - begin < seconds and self._application.window.isVisible():
                     end = min(time.perf_counter() + rest_every_s, begin + seconds)
                     while time.perf_counter() < end:
                         self._step()
@@ -100,6 +108,7 @@ class Walk(QObject):
             finally:
                 self._closer.stop()
                 self._watch.stop()
+                context.report, context.shutdown = shown, shut_down  # type: ignore[method-assign]
         self.report.seconds = time.perf_counter() - begin
         self.report.problems, self.report.stalls = self._watch.problems, self._watch.stalls
         self.report.samples = self._watch.samples

@@ -202,7 +202,7 @@ def test_a_failing_predictor_does_not_stop_the_others(tmp_path: Path, monkeypatc
 
 def test_predictors_without_intervals(tmp_path: Path) -> None:
     result = predict_network(preset("alexnet").layers(), _narrow(tmp_path, interval=None)).results[0]
-    assert result.total.low_ms == result.total.time_ms == result.total.high_ms
+    assert result.total.time_ms > 0 and np.isnan([result.total.low_ms, result.total.high_ms]).all()
 
 
 def test_wider_layers_give_a_wider_sum(tmp_path: Path) -> None:
