@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog
 
-from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError
+from cnnpredict_gui.core.errors import CancelledByUserError, CardError, CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.infra.paths import user_models_dir
@@ -74,8 +74,11 @@ class Imports(QObject):
         """Show the dialog for a file; one that cannot be a model is reported instead."""
         from cnnpredict_gui.gui.import_dialog import ImportDialog
         from cnnpredict_gui.importing.limits import check_file
+        from cnnpredict_gui.serving.discovery import CARD_SUFFIX, MAPPING_SUFFIX
 
         try:
+            if path.endswith((CARD_SUFFIX, MAPPING_SUFFIX)):
+                raise CardError(f"{Path(path).name} describes a model and is none", "open the model file beside it")
             check_file(Path(path))
         except CnnPredictError as error:
             self._context.report(error)

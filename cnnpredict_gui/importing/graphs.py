@@ -125,7 +125,10 @@ class GraphBuilder:
     def trees(self, value: str, trees: Trees) -> str:
         """Sum of the leaves that a row reaches, shape (n, 1); trees look at float32."""
         single = self.node("Cast", value, to=TensorProto.FLOAT)
-        answer = self.node("TreeEnsemble", single, domain="ai.onnx.ml", **trees.attributes())
+        answer = self.node("TreeEnsemble", single, domain="ai.onnx.ml")
+        for name, values in trees.attributes().items():  # one list at a time: a list of Python numbers is large
+            plain = values.tolist() if isinstance(values, np.ndarray) else values
+            self.nodes[-1].attribute.append(helper.make_attribute(name, plain))
         return self.node("Cast", answer, to=TensorProto.DOUBLE)
 
     def model(self, answer: str, output: str) -> onnx.ModelProto:

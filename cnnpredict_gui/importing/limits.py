@@ -16,9 +16,9 @@ MAX_FILE_BYTES = 1_000_000_000
 MAX_RATIO, FLOOR_BYTES = 100, 32_000_000
 MAX_FEATURES = 10_000
 #: Tree nodes and network weights; a served model stays below the 1 GB that the program loads.
-MAX_NODES, MAX_WEIGHTS = 5_000_000, 100_000_000
+MAX_NODES, MAX_WEIGHTS = 10_000_000, 100_000_000
 #: Memory that reading and converting may take beyond what the libraries need, and the time for all of it.
-MEMORY_BYTES, SECONDS = 3_000_000_000, 300.0
+MEMORY_BYTES, SECONDS = 4_000_000_000, 300.0
 AGAIN = "get the file again from its source"
 _SHOWN = 80
 #: Events of the interpreter that reading a model has no business with.

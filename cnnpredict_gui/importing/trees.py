@@ -83,7 +83,7 @@ class Trees:
         raise ModelFileError(f"{name} has a tree deeper than {_MAX_DEPTH:,} levels", "cap the depth and train it again")
 
     def attributes(self) -> dict[str, Any]:
-        """Attributes of the operator ``TreeEnsemble`` of ai.onnx.ml 5."""
+        """Attributes of the operator ``TreeEnsemble`` of ai.onnx.ml 5: numbers, arrays of integers, tensors."""
         from onnx import numpy_helper
 
         trees = self._without_lone_leaves()
@@ -105,9 +105,8 @@ class Trees:
             "nodes_splits": _as_float32(trees.threshold[inner], self.test),
             "leaf_weights": trees.value[leaves].astype(np.float32),
         }
-        named: dict[str, Any] = {"n_targets": 1, "aggregate_function": 1, "post_transform": 0}
-        named |= {key: values.tolist() for key, values in lists.items()}
-        return named | {key: numpy_helper.from_array(values) for key, values in tensors.items()}
+        numbers = {"n_targets": 1, "aggregate_function": 1, "post_transform": 0}
+        return numbers | lists | {key: numpy_helper.from_array(values) for key, values in tensors.items()}
 
     def _without_lone_leaves(self) -> Trees:
         """A root that is a leaf has no place in the format: it becomes a question with the same answer on both sides."""

@@ -91,10 +91,10 @@ def _convert(request: Message, send: Callable[[Message], None]) -> Message:
         native = read_native(data, path, mapping)
         _check_names(native, mapping, shown_name(path))
         send({"stage": "converting"})
-        graph = native.graph()
+        content = native.graph().SerializeToString()
+        gc.collect()  # graphs of large forests take ten times their bytes
         send({"stage": "comparing"})
-        comparison = _compare(native, graph, mapping)
-        content = graph.SerializeToString()
+        comparison = compare(native, content, mapping)
         (folder / "model.onnx").write_bytes(content)
     finally:
         lift()
@@ -260,7 +260,12 @@ def _check_names(native: Native, mapping: FeatureMapping, name: str) -> None:
             raise ModelFileError(text, "name the features in the order in which the model was trained")
 
 
-def _compare(native: Native, graph: onnx.ModelProto, mapping: FeatureMapping) -> Any:
+def compare(native: Native, content: bytes, mapping: FeatureMapping) -> Any:
+    """The :class:`~cnnpredict_gui.importing.samples.Comparison` of a model and the content of its graph.
+
+    Raises:
+        ModelFileError: they differ, or one of them cannot be asked.
+    """
     import numpy as np
     import onnxruntime as ort
 
@@ -273,9 +278,11 @@ def _compare(native: Native, graph: onnx.ModelProto, mapping: FeatureMapping) ->
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         served = [session.run(None, {"features": features[rows]})[0] for rows in (slice(0, 1), slice(1, None))]
     except Exception as error:  # ONNX Runtime raises a dozen unrelated types
+        if "bad_alloc" in str(error):
+            raise MemoryError from None
         text = f"ONNX Runtime cannot run the converted model: {str(error).splitlines()[0][:120]}"
         raise ModelFileError(text, "export ONNX yourself") from None
     try:

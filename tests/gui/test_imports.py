@@ -172,6 +172,8 @@ def test_a_network_goes_to_its_view_and_a_folder_is_reported(
     window.context.report = reports.errors.append
     assert not window.open_file(str(folder))
     assert "model.joblib is a folder" in str(reports.errors[-1])
+    assert not window.open_file(str(tmp_path / "best_model.card.json"))
+    assert "describes a model and is none" in str(reports.errors[-1])
     assert not window.findChildren(ImportDialog)
 
 
@@ -187,6 +189,26 @@ def test_the_menu_and_the_models_view_ask_for_a_file(
     qtbot.mouseClick(view.import_button, Qt.MouseButton.LeftButton)
     assert dialog_of(qtbot, window).file_label.text() == native.name
     dialog_of(qtbot, window).reject()
+
+
+def test_the_models_view_imports_the_native_file_that_is_selected(
+    qtbot: QtBot, window: MainWindow, context: AppContext, models_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "others" / "prediction-training-new" / "rdf"
+    folder.mkdir(parents=True)
+    (folder / "best_rf_model.joblib").write_bytes(b"x")
+    with qtbot.waitSignal(context.models.finished, timeout=20_000):
+        context.models.set_folders([models_folder, folder.parents[1]])
+    view = window.make_view("models")
+    assert isinstance(view, ModelsView)
+    window.show_view("models")
+    view.search.setText("feature mapping")
+    qtbot.waitUntil(lambda: len(view.table.shown_rows()) == 1 and not view.busy(), timeout=10_000)
+    view.table.selectRow(0)
+    qtbot.mouseClick(view.import_button, Qt.MouseButton.LeftButton)
+    dialog = dialog_of(qtbot, window)
+    assert dialog.file_label.text() == "best_rf_model.joblib"
+    dialog.reject()
 
 
 @pytest.mark.timeout(240)

@@ -57,9 +57,9 @@ def log_times(rows: Matrix) -> Matrix:
 def converted(path: Path, wanted: FeatureMapping) -> tuple[float, Any]:
     """Largest relative difference between graph and native model, and the session of the graph."""
     native = worker.read_native(path.read_bytes(), path, wanted)
-    graph = native.graph()
-    session = ort.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-    return float(worker._compare(native, graph, wanted).difference), session
+    graph = native.graph().SerializeToString()
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return float(worker.compare(native, graph, wanted).difference), session
 
 
 LOGS = "log_ms"
@@ -263,7 +263,7 @@ def test_a_conversion_that_differs_is_refused(rows: Matrix, tmp_path: Path) -> N
     path = tmp_path / "model.joblib"
     joblib.dump(LinearRegression().fit(rows, log_times(rows)), path)
     native = worker.read_native(path.read_bytes(), path, mapping())
-    graph = native.graph()
+    graph = native.graph().SerializeToString()
     native.predict = lambda matrix: np.full(len(matrix), 1.0)
     with pytest.raises(ModelFileError, match=r"differs from the native one by .* %"):
-        worker._compare(native, graph, mapping())
+        worker.compare(native, graph, mapping())
