@@ -53,10 +53,13 @@ class Target(BaseModel):
 
 _PROCESSOR = re.compile(r"\b(cpus?|threads?|xeon|epyc|ryzen|threadripper|core|graviton|ampere altra)\b", re.IGNORECASE)
 
+_GPU = re.compile(r"\b(gpu\w*|tensor core|nvidia|geforce|rtx|tesla|radeon|instinct|quadro|arc)\b", re.IGNORECASE)
+
 
 def is_processor(target: Target) -> bool:
     """Whether a target is a processor rather than a GPU, going by its name and its device's."""
-    return _PROCESSOR.search(f"{target.name} {target.device}".replace("_", " ")) is not None
+    text = f"{target.name} {target.device}".replace("_", " ")
+    return _PROCESSOR.search(text) is not None and _GPU.search(text) is None
 
 
 def predictor_name(family: str, training_folder: str) -> str:

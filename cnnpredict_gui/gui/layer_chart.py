@@ -90,6 +90,7 @@ class LayerChart(ChartView):
             item = strip.item
             item.time, item.low, item.high = (v[there] * counts for v in (result.time_ms, result.low_ms, result.high_ms))
             item.status = result.status[there]
+            item.measured = np.array(result.measured_ms)[there] * counts if result.measured_ms else np.array([])
             item.colour = self._theme.family(result.family)
             item.log = self.log.isChecked()
             kind = KIND_TEXTS[result.target.time_kind]
@@ -97,8 +98,10 @@ class LayerChart(ChartView):
         self._scale([result.target.time_kind for result in results])
         items = [strip.item for strip in self.strips]
         hatched = any((item.status == Status.EXTRAPOLATING).any() for item in items)
+        marked = any((item.measured > 0).any() for item in items)
         crossed = any(np.isnan(item.time).any() for item in items)
         entries = [("extrapolated", self._theme.muted, "hatch")] if hatched else []
+        entries += [("measured on this machine", self._theme.text, "line")] if marked else []
         self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
         self.legend.setVisible(bool(self.legend.entries))
         self.show_layer(self.layer)
@@ -120,8 +123,8 @@ class LayerChart(ChartView):
         self.numbers.set_marks([(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)])
 
     def _scale(self, kinds: list[str]) -> None:
-        tops = [float(np.nanmax([strip.item.time, strip.item.high])) for strip in self.strips]
-        bottoms = [float(np.nanmin([strip.item.time, strip.item.low])) for strip in self.strips]
+        tops = [float(np.nanmax([*strip.item.time, *strip.item.high, *strip.item.measured])) for strip in self.strips]
+        bottoms = [float(np.nanmin([*strip.item.time, *strip.item.low, *strip.item.measured])) for strip in self.strips]
         for number, strip in enumerate(self.strips):
             alike = [i for i, kind in enumerate(kinds) if kind == kinds[number]] if self.same.isChecked() else [number]
             strip.scale(len(self.convolutions), min(bottoms[i] for i in alike), max(tops[i] for i in alike))

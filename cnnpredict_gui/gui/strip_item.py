@@ -29,6 +29,8 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         self.low: Floats = np.array([])
         self.high: Floats = np.array([])
         self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
+        #: Times measured on this machine, NaN where there is none; empty for none at all.
+        self.measured: Floats = np.array([])
         self.colour = "#000000"
         self.title = ""
         self.log = False
@@ -63,11 +65,23 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
             shade.setAlpha(60)
             painter.fillRect(QRectF(x[self.cursor] - width / 2, area.top(), width, area.height()), shade)
         self._paint_bars(painter, transform, x, min(width * 0.8, 28), area.bottom())
+        self._paint_measured(painter, transform, x, min(width, 32))
         self._paint_refused(painter, x[np.isnan(self.time)].tolist(), area.bottom() - 6)
         painter.setPen(QColor(self.theme.text))
         text = QFontMetricsF(painter.font()).elidedText(self.title, Qt.TextElideMode.ElideMiddle, area.width() - 12)
         painter.drawText(area.adjusted(6, 1, -4, 0), Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()
+
+    def _paint_measured(self, painter: QPainter, transform: QTransform, x: Floats, width: float) -> None:
+        """A line across each bar at the time that was measured."""
+        if not len(self.measured):
+            return
+        known = self.measured > 0
+        times = np.log10(self.measured[known]) if self.log else self.measured[known]
+        heights = (times * transform.m22() + transform.dy()).tolist()
+        painter.setPen(QPen(QColor(self.theme.text), 2))
+        places = zip(x[known].tolist(), heights, strict=True)
+        painter.drawLines([QLineF(at - width / 2, height, at + width / 2, height) for at, height in places])
 
     def _paint_refused(self, painter: QPainter, places: list[float], y: float) -> None:
         painter.setPen(QPen(QColor(self.theme.error), 1.4))

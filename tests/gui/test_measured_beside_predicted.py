@@ -99,6 +99,10 @@ def test_network_shows_measured_layers_and_their_sum(qtbot: QtBot, context: AppC
     mine = totals[ALL_KINDS[0]]
     assert mine.measured_error_percent == pytest.approx(100 * (mine.total.time_ms / mine.measured_total_ms - 1))
     assert math.isnan(totals[ALL_KINDS[1]].measured_error_percent)
+    strips = {strip.item.title.split(" · ", 1)[0]: strip.item.measured for strip in view.chart.strips}
+    assert set(strips["CPU"].tolist()) == {0.5}
+    assert sum(len(times) for times in strips.values()) == len(strips["CPU"]) == 20
+    assert "measured on this machine" in [entry[0] for entry in view.chart.legend.entries]
     marked = [panel.measured_ms for panel in view.sums.panels]
     assert [mark == pytest.approx(mine.measured_total_ms) for mark in marked] == [False, False, True]
     exported = {row[0]: row[-2] for row in view.sums.export_data().rows}

@@ -165,6 +165,27 @@ def test_interrupted_measuring_goes_on(qtbot: QtBot, own_home: Path, monkeypatch
     assert load_measurements([plan.collected], "here")[0].device == device
 
 
+def test_a_file_is_imported_with_its_device(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnnpredict_gui.training.datasets import load_measurements
+    from cnnpredict_gui.training.importing import ImportRequest
+
+    asked: list[Any] = []
+
+    def note(_work: str, request: Any, *_rest: Any) -> dict[str, Any]:
+        asked.append(request)
+        return {"cards": []}
+
+    monkeypatch.setattr(in_child, "run_in_child", note)
+    device = make_card("nn", "prediction-training-x", "cpu").device
+    path = write(tmp_path / "gpu.csv")
+    file = ImportRequest(path, "other", device, "latency_us", "us", "kernel", "Own 1.0", {"cin": "input_channels"})
+    plan = TrainPlan("lab-gpu", device, file)
+    assert run(plan, lambda *_stage: None, lambda: False) == []
+    assert (asked[0]["data"], asked[0]["target"]) == ([str(plan.imported)], "lab-gpu")
+    rows, _ = load_measurements([plan.imported], "lab-gpu")
+    assert (len(rows), rows.device, rows.target.time_kind) == (60, device, "kernel")
+
+
 def _quick(plan: TrainPlan) -> TrainPlan:
     from dataclasses import replace
 
