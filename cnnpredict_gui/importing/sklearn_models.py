@@ -24,9 +24,9 @@ def width_of(model: Any) -> int:
     Raises:
         ModelFileError: it does not say so: it was never fitted.
     """
-    first = model.steps[0][1] if _kind(model) == "Pipeline" else model
-    first = getattr(model, "regressor_", first) if _kind(model) == "TransformedTargetRegressor" else first
-    width = getattr(first, "n_features_in_", None)
+    first = getattr(model, "regressor_", model) if _kind(model) == "TransformedTargetRegressor" else model
+    steps = steps_of(first)
+    width = getattr(steps[0] if steps else first, "n_features_in_", None)
     if type(width) is not int:
         raise ModelFileError(f"the {_kind(model)} in it was never fitted", "fit it before saving")
     return width
@@ -35,21 +35,36 @@ def width_of(model: Any) -> int:
 def own_names(model: Any) -> tuple[str, ...]:
     """Names of the columns that the estimator was fitted with; empty where it had none."""
     names = getattr(model, "feature_names_in_", None)
-    if names is None and _kind(model) == "Pipeline":
-        names = getattr(model.steps[0][1], "feature_names_in_", None)
-    return tuple(map(str, names)) if names is not None else ()
+    steps = steps_of(model)
+    if names is None and steps:
+        names = getattr(steps[0], "feature_names_in_", None)
+    return tuple(map(str, names)) if isinstance(names, np.ndarray) else ()
+
+
+def steps_of(model: Any) -> list[Any]:
+    """The steps of a pipeline; empty for others.
+
+    Raises:
+        ModelFileError: it has none, or they are something else.
+    """
+    if _kind(model) != "Pipeline":
+        return []
+    steps = getattr(model, "steps", None)
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, tuple) and len(step) == 2 for step in steps):
+        raise ModelFileError("the Pipeline in it has no steps", AGAIN)
+    return [step for _, step in steps]
 
 
 def describe(model: Any) -> str:
     """The estimator's kind for people, e.g. ``Pipeline (StandardScaler, PolynomialFeatures, Lasso)``."""
     if _kind(model) == "Pipeline":
-        return f"Pipeline ({', '.join(_kind(step) for _, step in model.steps)})"
+        return f"Pipeline ({', '.join(map(_kind, steps_of(model)))})"
     return _kind(model)
 
 
 def predict(model: Any, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The estimator's own answers, shape (n,), one thread."""
-    for part in [model, *(step for _, step in getattr(model, "steps", ()))]:
+    for part in [model, *steps_of(model)]:
         if hasattr(part, "n_jobs"):
             part.n_jobs = 1
         if hasattr(part, "verbose"):
@@ -70,7 +85,7 @@ def _any(model: Any, builder: GraphBuilder, value: str) -> str:
     kind = _kind(model)
     try:
         if kind == "Pipeline":
-            return _pipeline([step for _, step in model.steps], builder, value)
+            return _pipeline(steps_of(model), builder, value)
         if kind == "TransformedTargetRegressor":
             return _transformed_target(model, builder, value)
         if kind in (*_FORESTS, *_SINGLE_TREES):

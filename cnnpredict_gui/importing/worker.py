@@ -72,6 +72,10 @@ def convert(request: Message, send: Callable[[Message], None]) -> Message:
         return _error(ModelFileError(f"it needs more than {MEMORY_BYTES / 1e9:.0f} GB of memory", "train a smaller model"))
     except CnnPredictError as error:
         return _error(error)
+    except Exception as error:  # a kind of damage that nobody thought of; what was made by chance is not kept either
+        text = f"{type(error).__name__}: {error}".splitlines()[0][:160]
+        name = shown_name(Path(request["path"]))
+        return _error(ModelFileError(f"{name} cannot be read ({text})", "if the file is sound, please report it"))
 
 
 def _error(error: CnnPredictError) -> Message:

@@ -154,6 +154,14 @@ _HAND: dict[str, tuple[bytes, str]] = {
     "no end": (b"\x80\x04N", "is damaged or no pickle"),
     "an unknown instruction": (b"\x80\x04\xff.", "is damaged or no pickle"),
     "a number instead of a model": (b"\x80\x04K\x01.", "holds a int, not an estimator"),
+    "a pipeline without steps": (
+        b"\x80\x02csklearn.pipeline\nPipeline\n)\x81}b.",
+        "the Pipeline in it has no steps",
+    ),
+    "a model without its numbers": (
+        b"\x80\x02csklearn.linear_model._base\nLinearRegression\n)\x81}X\x0e\x00\x00\x00n_features_in_K\x03sb.",
+        "a LinearRegression has no conversion",
+    ),
     "nothing but names": (b"\x80\x02csklearn.linear_model._base\nLinearRegression\n.", "was never fitted"),
 }
 for _title, (_content, _says) in _HAND.items():
