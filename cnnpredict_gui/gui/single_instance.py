@@ -24,7 +24,8 @@ _MAX_MESSAGE = 65_536
 def server_name() -> str:
     """Name of the local socket: of this user and of this user's settings folder."""
     home = os.environ.get("CNNPREDICT_HOME", "")
-    return f"cnnpredict-{hashlib.sha256(f'{user_name()}|{home}'.encode()).hexdigest()[:16]}"
+    whose = f"{user_name()}|{home}".encode("utf-8", "surrogateescape")  # as the system spells it, in any locale
+    return f"cnnpredict-{hashlib.sha256(whose).hexdigest()[:16]}"
 
 
 class SingleInstance(QObject):

@@ -17,6 +17,8 @@ from tests.gui.conftest import bare_context, context, reports
 __all__ = ["bare_context", "context", "reports"]
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+#: As in a minimal container: letters beyond ASCII cannot be written in names.
+ASCII: dict[str, str | None] = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 _SIZES = {"input-channels": 16, "input-height": 28, "input-width": 28, "output-channels": 32, "kernel-size": 3}
 #: A layer for the command line.
 LAYER = [word for name, size in _SIZES.items() for word in (f"--{name}", str(size))]

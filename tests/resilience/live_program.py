@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer
 
+from cnnpredict_gui.__main__ import speak_utf8
 from cnnpredict_gui.gui import app, session
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
 
@@ -60,6 +61,7 @@ class Driver(QObject):
 
 def main() -> int:
     """Run the program with the arguments of the command line."""
+    speak_utf8()
     session.AUTOSAVE_MS = AUTOSAVE_MS
     start = app.Application.start
 

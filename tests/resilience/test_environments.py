@@ -11,20 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.resilience.conftest import LAYER, environment, fill, make_read_only, run_program
+from tests.resilience.conftest import ASCII, LAYER, environment, fill, make_read_only, run_program
 
 pytestmark = [pytest.mark.skipif(os.name == "nt", reason="environments of POSIX"), pytest.mark.timeout(180)]
 PREDICT = ("-m", "cnnpredict_gui.cli", "predict", "--target", "cpu", *LAYER)
 COLUMNS = "input_channels,input_height,input_width,output_channels,kernel_size"
 SMOKE = ("-m", "cnnpredict_gui", "--smoke-test")
-#: As in a minimal container: letters beyond ASCII cannot be written in names.
-ASCII: dict[str, str | None] = {
-    "LC_ALL": "C",
-    "LANG": "C",
-    "PYTHONUTF8": "0",
-    "PYTHONCOERCECLOCALE": "0",
-    "PYTHONIOENCODING": None,
-}
 NO_HOME: dict[str, str | None] = dict.fromkeys(
     ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
 )

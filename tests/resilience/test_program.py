@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.resilience.conftest import ROOT, environment, fill, make_read_only, run_program
+from tests.resilience.conftest import ASCII, ROOT, environment, fill, make_read_only, run_program
 
 pytestmark = [pytest.mark.skipif(os.name == "nt", reason="signals"), pytest.mark.timeout(180)]
 
@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.skipif(os.name == "nt", reason="signals"), pytest.mark
 class Program:
     """The desktop program in a process of its own (off-screen), and what it says."""
 
-    def __init__(self, home: Path, models: Path) -> None:
-        self._env = environment(home, MODELS_DIR=str(models))
+    def __init__(self, home: Path, models: Path, **changes: str | None) -> None:
+        self._env = environment(home, MODELS_DIR=str(models), **changes)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.resilience.live_program"],
             stdin=subprocess.PIPE,
@@ -166,22 +166,32 @@ def test_models_taken_away_while_it_runs(started: list[Program], models: Path) -
     assert program.close() == 0
 
 
-def test_a_second_start_hands_over_and_disturbs_nothing(started: list[Program], home: Path, models: Path) -> None:
-    (first,) = started
-    first.ask(set={"output_channels": 50})
-    session = home.parent / "größer.cnnpredict"
-    _wait_until_kept(home, 50)
-    content = _kept(home)
-    content["state"]["config"]["output_channels"] = 51
-    session.write_text(json.dumps(content), encoding="utf-8")
-    second = run_program("-m", "cnnpredict_gui", str(session), env=environment(home, MODELS_DIR=str(models)))
-    assert (second.returncode, second.stderr.replace("This plugin does not support propagateSizeHints()\n", "")) == (0, "")
-    end = monotonic() + 60
-    while first.ask()["config"]["output_channels"] != 51:
-        assert monotonic() < end
-        sleep(0.1)
-    assert (home / "data" / "running").read_text().strip() == str(first.process.pid)
-    assert first.close() == 0 and not (home / "data" / "running").exists()
+@pytest.mark.parametrize("locale", [{}, ASCII], ids=["utf-8", "ascii"])
+def test_a_second_start_hands_over_and_disturbs_nothing(locale: dict[str, str | None], models: Path, tmp_path: Path) -> None:
+    home = tmp_path / "größe" / "home"
+    first = Program(home, models, **locale)
+    try:
+        first.ask(set={"output_channels": 50})
+        session = home.parent / "größer.cnnpredict"
+        _wait_until_kept(home, 50)
+        content = _kept(home)
+        content["state"]["config"]["output_channels"] = 51
+        session.write_text(json.dumps(content), encoding="utf-8")
+        env = environment(home, MODELS_DIR=str(models), **locale)
+        second = run_program("-m", "cnnpredict_gui", str(session), env=env)
+        assert second.returncode == 0 and "Traceback" not in second.stderr
+        end = monotonic() + 60
+        while first.ask()["config"]["output_channels"] != 51:
+            assert monotonic() < end
+            sleep(0.1)
+        _wait_until_kept(home, 51)
+        assert (home / "data" / "running").read_text().strip() == str(first.process.pid)
+        assert first.ask()["told"] == [] and first.close() == 0 and not (home / "data" / "running").exists()
+    finally:
+        if first.process.poll() is None:
+            first.kill()
+    settings = json.loads((home / "config" / "settings.json").read_bytes())
+    assert os.fsencode(settings["recent_files"][0]).decode() == str(session)
 
 
 def test_a_window_that_hangs_does_not_keep_others_from_starting(started: list[Program], home: Path, models: Path) -> None:
