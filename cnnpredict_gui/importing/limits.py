@@ -125,4 +125,4 @@ def _is_below(path: object, folder: str) -> bool:
     if not isinstance(path, str | bytes | os.PathLike):
         return True  # a handle that was opened, and judged, before
     real = os.path.realpath(os.fsdecode(path))
-    return real == os.devnull or os.path.commonpath([real, folder]) == folder
+    return real == os.devnull or Path(real).is_relative_to(folder)

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.artefacts import linear_model
 from tests.security.cases_code import archive
-from tests.security.workshop import FEATURES, SOUND, Forged, Workshop, case, pickled_forest, spoiled_json
+from tests.security.workshop import FEATURES, SOUND, Forged, Workshop, case, needs_posix, pickled_forest, spoiled_json
 
 # -- cut off ----------------------------------------------------------------------------------------------------------
 
@@ -340,6 +340,7 @@ for _title, (_lists, _says) in {
 
 @case("ONNX: data behind a link out of its folder", "outside of its folder")
 def _linked_data(shop: Workshop) -> Path:
+    needs_posix()
     secret = shop.sound / "secret.bin"
     secret.write_bytes(bytes(12))
     (shop.folder / "weights.bin").symlink_to(secret)
@@ -422,6 +423,7 @@ def _folder(shop: Workshop) -> Path:
 
 @case("a pipe", "is no plain file but a pipe")
 def _fifo(shop: Workshop) -> Path:
+    needs_posix()
     path = shop.folder / "model.joblib"
     os.mkfifo(path)
     return path
@@ -429,6 +431,7 @@ def _fifo(shop: Workshop) -> Path:
 
 @case("a socket", "is no plain file but a pipe")
 def _socket(shop: Workshop) -> Path:
+    needs_posix()
     path = shop.folder / "s.pth"
     with socket.socket(socket.AF_UNIX) as made:
         before = Path.cwd()
@@ -442,6 +445,7 @@ def _socket(shop: Workshop) -> Path:
 
 @case("a device that never ends", "is no plain file but a pipe")
 def _device(shop: Workshop) -> Path:
+    needs_posix()
     path = shop.folder / "model.joblib"
     path.symlink_to("/dev/zero")
     return path
@@ -449,6 +453,7 @@ def _device(shop: Workshop) -> Path:
 
 @case("a link to itself", "cannot be read")
 def _link_loop(shop: Workshop) -> Path:
+    needs_posix()
     path = shop.folder / "model.joblib"
     path.symlink_to(path)
     return path
@@ -471,6 +476,7 @@ def _zero(shop: Workshop) -> Path:
 
 @case("a name with a line break and a bell in it", "is damaged or no pickle")
 def _bell(shop: Workshop) -> Path:
+    needs_posix()
     return shop.write("mo\ndel\a.joblib", b"\x80\x04N")
 
 

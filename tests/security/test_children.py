@@ -18,7 +18,7 @@ from cnnpredict_gui.importing import importer
 from cnnpredict_gui.importing.importer import import_file
 from cnnpredict_gui.importing.limits import guard, limit_memory
 from tests.security import cases_code, cases_damage
-from tests.security.workshop import CASES, SOUND, Workshop, mapping
+from tests.security.workshop import CASES, SOUND, Workshop, mapping, needs_posix
 
 assert cases_code and cases_damage
 Message = dict[str, Any]
@@ -100,6 +100,7 @@ def test_the_parent_watches_the_memory_where_no_limit_holds(
 
 
 def test_the_guard_stops_what_an_allow_list_would_miss(tmp_path: Path) -> None:
+    needs_posix()
     (tmp_path / "inside").mkdir()
     answer = run_in_child(f"{__name__}:misbehave", {"folder": str(tmp_path)}, None, None, 60)
     assert answer == {"refused": ["system", "popen", "fork", "connect", "write", "append", "open"], "written": True}

@@ -13,7 +13,7 @@ import sklearn
 from cnnpredict_gui.core.errors import CnnPredictError, ModelError
 from cnnpredict_gui.importing.importer import import_file
 from tests.security import cases_code, cases_damage
-from tests.security.workshop import CASES, SOUND, Case, Workshop, mapping
+from tests.security.workshop import CASES, SOUND, Case, Workshop, mapping, needs_posix
 
 assert cases_code and cases_damage
 
@@ -49,6 +49,7 @@ def test_is_refused(
 
 def test_the_canary_would_be_seen(workshop: Workshop) -> None:
     """The corpus would prove nothing if its files could not run code anywhere."""
+    needs_posix()
     path = CASES["calls os.system"].build(workshop)
     assert not workshop.canary.exists()
     pickle.loads(path.read_bytes())
@@ -76,6 +77,7 @@ def test_versions_that_differ_are_told_and_the_comparison_decides(
 def test_a_sound_model_with_a_name_in_many_scripts_is_imported(
     workshop: Workshop, in_this_process: None, tmp_path: Path
 ) -> None:
+    needs_posix()
     path = workshop.write("模型 модель 🧪\n.onnx", workshop.read("linear.onnx"))
     made = import_file(path, mapping(family="lasso"))
     assert made.onnx.parent.parent.name.isascii()

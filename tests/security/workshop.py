@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from cnnpredict_gui.importing.mapping import FeatureMapping
 from cnnpredict_gui.importing.samples import sample_matrix
@@ -78,6 +79,12 @@ def case(name: str, says: str, **changes: Any) -> Callable[[Build], Build]:
         return build
 
     return add
+
+
+def needs_posix() -> None:
+    """Skip where files of this kind cannot be made."""
+    if os.name != "posix":
+        pytest.skip("this system has no such files")
 
 
 class Call:
