@@ -33,7 +33,7 @@ from cnnpredict_gui.gui.workers import Cancelled, Progress
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.card import Metrics
-    from cnnpredict_gui.training.quick_calibration import CalibrateRequest, CalibrationResult, FamilyCalibration
+    from cnnpredict_gui.training.quick_calibration import CalibrationResult, FamilyCalibration
 
 _INTRO = (
     "Measures layers that fill the predictors' domain, fits a correction (the speed of this machine and a small model of what "
@@ -171,30 +171,24 @@ class CalibratePage(View):
         library = self.context.models.library
         if library is None:
             return
-        from cnnpredict_gui.training.quick_calibration import CalibrateRequest
-
         layers = self.layers.value()
-        request = CalibrateRequest(
-            tuple(library.folders),
-            self.source.currentData() or "",
-            layers,
-            max(layers // 3, 4),
-            self.rounds.value(),
-            self.threads.value(),
-            name=self.name.text(),
-        )
-        self.verdict.hide()
-        self.work.run("Calibrating", self._calibrating(request), self._calibrated)
-        self.work.progress.setFormat("%v of %m timings")
+        numbers = {
+            "layers": layers,
+            "checks": max(layers // 3, 4),
+            "rounds": self.rounds.value(),
+            "threads": self.threads.value(),
+        }
+        source, name, folders = self.source.currentData() or "", self.name.text(), tuple(library.folders)
 
-    @staticmethod
-    def _calibrating(request: CalibrateRequest) -> Any:
         def work(progress: Progress, cancelled: Cancelled) -> CalibrationResult:
-            from cnnpredict_gui.training.quick_calibration import calibrate
+            from cnnpredict_gui.training.quick_calibration import CalibrateRequest, calibrate
 
+            request = CalibrateRequest(folders, source, *numbers, name=name)
             return calibrate(request, progress=progress, cancelled=cancelled)
 
-        return work
+        self.verdict.hide()
+        self.work.run("Calibrating", work, self._calibrated)
+        self.work.progress.setFormat("%v of %m timings")
 
     def _calibrated(self, result: CalibrationResult) -> None:
         self.show_result(result)

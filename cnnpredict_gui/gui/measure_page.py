@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -20,7 +21,6 @@ from PySide6.QtWidgets import (
 )
 
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
-from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.core.measurement import Measurement, Setting
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import export_button
@@ -33,7 +33,7 @@ from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress
 
 if TYPE_CHECKING:
-    from cnnpredict_gui.bench.measuring import MeasureRequest, MeasureResult
+    from cnnpredict_gui.bench.measuring import MeasureResult
     from cnnpredict_gui.studies.measured import MeasuredErrors
     from cnnpredict_gui.studies.presets import Preset
 
@@ -197,45 +197,36 @@ class MeasurePage(View):
         self.threads.setEnabled(on_cpu)
         self.tf32.setVisible(not on_cpu)
 
-    def layers(self) -> list[ConvConfig]:
-        """The layers that Measure times."""
-        from cnnpredict_gui.studies.layers import distinct_layers
+    def chosen_layers(self) -> Callable[[], list[ConvConfig]]:
+        """Gives the layers that Measure times; for a worker thread, since a large network takes a moment to be unfolded."""
+        preset, config = self._presets.get(self.what.currentData() or ""), self.context.state.config
+        resolution, batch_size = self.resolution.value(), self.batch_size.value()
 
-        preset = self._presets.get(self.what.currentData() or "")
-        if preset is None:
-            return [self.context.state.config]
-        return list(distinct_layers(preset.layers(self.resolution.value(), self.batch_size.value())))
+        def layers() -> list[ConvConfig]:
+            from cnnpredict_gui.studies.layers import distinct_layers
+
+            return [config] if preset is None else list(distinct_layers(preset.layers(resolution, batch_size)))
+
+        return layers
 
     # -- measuring ----------------------------------------------------------------------------------------------------
 
     def measure(self) -> None:
         """Time the layers chosen."""
-        from cnnpredict_gui.bench.measuring import MeasureRequest
+        layers, device = self.chosen_layers(), self.device.currentData()
+        threads = self.threads.value() if device == "cpu" else 1
+        tf32, rounds = self.tf32.isChecked(), self.rounds.value()
 
-        try:
-            layers = self.layers()
-        except CnnPredictError as error:
-            self.work.complain(error)
-            return
-        request = MeasureRequest(
-            layers,
-            self.device.currentData(),
-            self.threads.value() if self.device.currentData() == "cpu" else 1,
-            self.tf32.isChecked(),
-            self.rounds.value(),
-        )
-        self._rows = {}
-        self.warning.hide()
-        self.work.run(f"Measuring {len(layers)} layers", self._measuring(request), self._measured)
-        self.work.progress.setFormat("%v of %m timings")
-
-    def _measuring(self, request: MeasureRequest) -> Any:
         def work(progress: Progress, cancelled: Cancelled) -> MeasureResult:
-            from cnnpredict_gui.bench.measuring import measure
+            from cnnpredict_gui.bench.measuring import MeasureRequest, measure
 
+            request = MeasureRequest(layers(), device, threads, tf32, rounds)
             return measure(request, lambda _place, one: self.arrived.emit(one), progress, cancelled)
 
-        return work
+        self._rows = {}
+        self.warning.hide()
+        self.work.run(f"Measuring {self.what.currentText().lower()}", work, self._measured)
+        self.work.progress.setFormat("%v of %m timings")
 
     def _row_arrived(self, one: Measurement) -> None:
         if self.work.busy:

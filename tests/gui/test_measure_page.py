@@ -100,7 +100,7 @@ def test_layers_of_a_network_arrive_one_by_one_and_cancel_keeps_them(qtbot: QtBo
     page.what.activated.emit(page.what.currentIndex())
     assert page.resolution.isVisible() and page.resolution.value() == 224
     page.resolution.setValue(64)
-    assert len(page.layers()) == 11
+    assert len(page.chosen_layers()()) == 11
     qtbot.mouseClick(page.work.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(page.table.rows_model.rows) >= 2, timeout=60_000)
     assert page.work.progress.maximum() == 11
