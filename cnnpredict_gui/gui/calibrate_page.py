@@ -172,12 +172,7 @@ class CalibratePage(View):
         if library is None:
             return
         layers = self.layers.value()
-        numbers = {
-            "layers": layers,
-            "checks": max(layers // 3, 4),
-            "rounds": self.rounds.value(),
-            "threads": self.threads.value(),
-        }
+        numbers = (layers, max(layers // 3, 4), self.rounds.value(), self.threads.value())
         source, name, folders = self.source.currentData() or "", self.name.text(), tuple(library.folders)
 
         def work(progress: Progress, cancelled: Cancelled) -> CalibrationResult:
