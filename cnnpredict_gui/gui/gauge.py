@@ -121,7 +121,7 @@ class Gauge(QWidget):
         row = self.row
         if row is None:
             return
-        radius = min((area.height() - 26) / 1.5, area.width() / 2 - 48)
+        radius = min((area.height() - 44) / 1.5, area.width() / 2 - 48)  # room for numbers above and at both ends
         centre = QPointF(area.center().x(), area.top() + 24 + radius)
         dial = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
         low, high = self.decades()
@@ -172,7 +172,8 @@ class Gauge(QWidget):
         painter.setFont(self.font())
         painter.setPen(QColor(theme.muted))
         below = QRectF(centre.x() - radius - 20, centre.y() + 6, 2 * radius + 40, 18)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, interval(answer.low_ms, answer.high_ms))
+        bounds = "no interval known" if math.isnan(answer.low_ms) else interval(answer.low_ms, answer.high_ms)
+        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, bounds)
 
     # -- Exportable ---------------------------------------------------------------------------------------------------
 
