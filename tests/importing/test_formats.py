@@ -226,6 +226,36 @@ def test_networks_of_plain_layers(activation: str, tmp_path: Path) -> None:
         assert converted(tmp_path / name, wanted)[0] < 1e-4
 
 
+def test_a_pickled_booster_is_read(rows: Matrix, tmp_path: Path) -> None:
+    """Without the wrapper of scikit-learn, as ``xgboost.train`` gives it."""
+    booster = XGBRegressor(n_estimators=4, n_jobs=1).fit(rows, log_times(rows)).get_booster()
+    joblib.dump(booster, tmp_path / "model.joblib", compress=3)
+    difference, session = converted(tmp_path / "model.joblib", mapping(family="xgb"))
+    assert difference < 1e-4
+    np.testing.assert_allclose(session.run(None, {"features": rows})[0][:, 0], booster.inplace_predict(rows), rtol=1e-4)
+
+
+def test_weights_in_a_file_beside_the_onnx_model_are_taken_in(tmp_path: Path) -> None:
+    import onnx
+
+    from tests.artefacts import linear_model
+
+    path = tmp_path / "model.onnx"
+    onnx.save_model(
+        linear_model(mapping().features),
+        path,
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    assert (tmp_path / "weights.bin").stat().st_size > 0
+    difference, session = converted(path, mapping(family="lasso"))
+    (tmp_path / "weights.bin").unlink()
+    assert difference < 1e-5
+    assert session.run(None, {"features": sample_matrix(mapping())})[0].shape == (512, 1)
+
+
 def test_a_model_for_one_row_is_served_for_many(tmp_path: Path) -> None:
     """Exports for a fixed batch of one row get a free one."""
     import onnx
