@@ -25,6 +25,8 @@ _GAP, _SINGLE_GAP = 0.7, 0.2
 _AXIS_PX = 24
 _MAX_THICKNESS = 20
 _LABEL_PX = 168
+#: A drawing area is taken to be at least so wide.
+_LEAST_BOX_PX = 60.0
 _SOLID = Qt.PenStyle.SolidLine
 #: Room for the heading of a panel, in bars.
 _HEAD = 1.4
@@ -164,8 +166,11 @@ class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
         return f"{sig3(bar.time_ms)} {bar.mark}" if bar.mark else sig3(bar.time_ms)
 
     def _paint_text(self, painter: QPainter, bar: Bar, high: QPointF, right: float) -> None:
-        text = self.text_of(bar)
-        width = QFontMetricsF(painter.font()).horizontalAdvance(text)
+        text, metrics = self.text_of(bar), QFontMetricsF(painter.font())
+        width = metrics.horizontalAdvance(text)
+        if high.x() + 8 + width > right:  # rather without its mark than over the bar
+            text = sig3(bar.time_ms)
+            width = metrics.horizontalAdvance(text)
         x = min(high.x() + 6, right - width - 2)
         painter.setPen(QColor(self.theme.text))
         painter.drawText(QRectF(x, high.y() - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
@@ -218,7 +223,7 @@ class Lane:
         low = min(min(bar.ends[0], bar.time_ms) for bar in item.bars)
         high = max([*marks, *(max(bar.ends[1], bar.time_ms) for bar in item.bars)])
         low = min([*marks, low])
-        room = min(max(room_px / max(float(self.box.width()), 200.0), 0.1), 0.5)
+        room = min(max(room_px / max(float(self.box.width()), _LEAST_BOX_PX), 0.1), 0.7)
         if item.log:
             left, right = math.floor(math.log10(low) * 4 - 0.4) / 4, math.ceil(math.log10(high) * 4) / 4
             left = min(left, right - 0.75)

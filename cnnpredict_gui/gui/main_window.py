@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -187,7 +187,7 @@ class MainWindow(QMainWindow):
         if layout is not None:
             layout.addWidget(view)
         yield from view.pieces()
-        view.restore(self.context.state.views.get(name, {}))
+        self._restore(name, view)
         self.views[name] = view
         del self._making[name]
         self.view_made.emit(name)
@@ -235,7 +235,15 @@ class MainWindow(QMainWindow):
         """Give every view what the state keeps of it, after another session was opened."""
         if self.context is not None:
             for name, view in self.views.items():
-                view.restore(self.context.state.views.get(name, {}))
+                self._restore(name, view)
+
+    def _restore(self, name: str, view: View) -> None:
+        """Give a view what the state keeps of it; what a strange session holds there is left out."""
+        kept = self.context.state.views.get(name, {}) if self.context is not None else {}
+        try:
+            view.restore(_within_qt(kept))
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            logger.warning("the session's view %s was left as it is: %s: %s", name, type(error).__name__, error)
 
     # -- reports, geometry, drops -------------------------------------------------------------------------------------
 
@@ -280,6 +288,15 @@ class MainWindow(QMainWindow):
         if self.context is not None:
             self.context.shutdown()
         super().closeEvent(event)
+
+
+def _within_qt(value: Any) -> Any:
+    """JSON values without whole numbers that Qt's 32 bits do not hold; they become 0."""
+    if isinstance(value, dict):
+        return {name: _within_qt(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_within_qt(one) for one in value]
+    return 0 if isinstance(value, int) and abs(value) >= 2**31 else value
 
 
 def title_label(text: str) -> QLabel:

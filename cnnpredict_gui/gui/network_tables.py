@@ -45,7 +45,6 @@ LAYER_TABLE = (
     Column("number", "#", lambda r: r.index + 1, tip="Place in the order of execution", numeric=True),
     Column("layer", "layer", lambda r: r.layer.name),
     Column("kind", "kind", lambda r: r.layer.kind, hidden=True),
-    Column("configuration", "configuration", lambda r: r.layer.config.label() if r.layer.config else "", _configuration),
     Column("count", "count", lambda r: r.layer.count, tip="How often the layer occurs", hidden=True, numeric=True),
     Column(
         "time_ms", "time (ms)", lambda r: r.answer.time_ms if r.answer else None, tip="Time of one occurrence", numeric=True
@@ -82,6 +81,7 @@ LAYER_TABLE = (
         "Part of the sum",
         numeric=True,
     ),
+    Column("configuration", "configuration", lambda r: r.layer.config.label() if r.layer.config else "", _configuration),
     Column(
         "macs", "MACs", lambda r: r.layer.macs, lambda r: scaled(r.layer.macs).strip() if r.layer.macs else "", numeric=True
     ),

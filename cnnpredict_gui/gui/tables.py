@@ -32,7 +32,9 @@ _SORT_ROLE = Qt.ItemDataRole.UserRole
 #: Columns are made at most this wide by themselves.
 _MAX_COLUMN_PX = 210
 #: Fitting a column measures the longest of the texts of so many rows, so that it takes a few milliseconds with any table.
-_FIT_ROWS, _FIT_TEXTS, _CELL_PX = 200, 4, 14
+_FIT_ROWS, _FIT_TEXTS, _CELL_PX = 200, 4, 16
+#: Keeps a number at the right end of its cell apart from a text at the left end of the next.
+_GAP = "\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}"
 #: Pictures of tables show at most this many rows; the CSV has all.
 PICTURE_ROWS = 200
 
@@ -104,7 +106,9 @@ class RowsModel(QAbstractTableModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         column, row = self.columns[index.column()], self.rows[index.row()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.shown(row) + _GAP if column.numeric else column.shown(row)
+        if role == Qt.ItemDataRole.ToolTipRole:
             return column.shown(row)
         if role == _SORT_ROLE:
             value = column.value(row)
@@ -122,7 +126,7 @@ class RowsModel(QAbstractTableModel):
             return None
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            return column.title + _GAP if column.numeric else column.title
         if role == Qt.ItemDataRole.ToolTipRole:
             return column.tip or column.title
         if role == Qt.ItemDataRole.TextAlignmentRole:

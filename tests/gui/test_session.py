@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -13,7 +14,7 @@ from cnnpredict_gui.core.errors import DataFileError, OutputError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.session import SessionKeeper, autosave_file, last_session, read_session, saved_at
-from cnnpredict_gui.gui.views import VIEWS
+from cnnpredict_gui.gui.views import VIEWS, ViewSpec
 from tests.gui.conftest import Reports
 
 
@@ -125,3 +126,38 @@ def test_a_kept_session_that_cannot_be_used_is_set_aside(
     kept = list((own_home / "data").glob("last-session.damaged-*.cnnpredict"))
     assert len(kept) == 1 and not autosave_file().exists() and context.state.config == before
     assert str(kept[0]) in reports.errors[0].hint
+
+
+@pytest.mark.parametrize("spec", VIEWS, ids=lambda spec: spec.name)
+def test_strange_sessions_do_no_harm_to_a_view(qtbot: QtBot, context: AppContext, spec: ViewSpec) -> None:
+    """Whatever a session says of a view, the window goes on; what can be used of it is taken over."""
+    window = MainWindow()
+    qtbot.addWidget(window)
+    window.set_context(context)
+    window.add_views(VIEWS)
+    view = window.make_view(spec.name)
+    kept = view.save()
+    strange: list[Any] = [
+        "x",
+        "",
+        None,
+        -1,
+        10**30,
+        float("inf"),
+        float("nan"),
+        [],
+        [1, "a"],
+        [[]],
+        {},
+        {"a": 1},
+        {"hidden": 3},
+        True,
+    ]
+    for key in (*kept, "pages"):
+        for value in strange:
+            context.state.views = {spec.name: kept | {key: value}}
+            window.restore_views()
+    context.state.views = {spec.name: kept}
+    window.restore_views()
+    qtbot.waitUntil(lambda: not view.busy(), timeout=20_000)
+    assert view.save().keys() == kept.keys()
