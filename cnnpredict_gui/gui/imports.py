@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFileDialog
 from cnnpredict_gui.core.errors import CancelledByUserError, CardError, CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
+from cnnpredict_gui.gui.startup import pumped_import
 from cnnpredict_gui.infra.paths import user_models_dir
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Imports(QObject):
 
     def open(self, path: str) -> bool:
         """Show the dialog for a file; one that cannot be a model is reported instead."""
+        pumped_import("cnnpredict_gui.importing.importer", "cnnpredict_gui.gui.import_dialog")
         from cnnpredict_gui.gui.import_dialog import ImportDialog
         from cnnpredict_gui.importing.limits import check_file
         from cnnpredict_gui.serving.discovery import CARD_SUFFIX, MAPPING_SUFFIX
