@@ -30,6 +30,7 @@ from cnnpredict_gui.gui.task_row import TaskRow
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress
+from cnnpredict_gui.training.quick_calibration import CALIBRATED_FROM
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.card import Metrics
@@ -154,7 +155,7 @@ class CalibratePage(View):
         for entry in self.context.models.entries:
             card = entry.card
             usual = card is not None and card.target.time_kind == "framework_wall_clock" and is_processor(card.target)
-            if card is not None and usual and "calibrated_from" not in card.hyperparameters:
+            if card is not None and usual and CALIBRATED_FROM not in card.hyperparameters:
                 found[card.target.name] = card.target.title
         chosen = self.source.currentData() or ""
         self.source.clear()

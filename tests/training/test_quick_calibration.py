@@ -15,6 +15,7 @@ from cnnpredict_gui.core.errors import CancelledByUserError, ConfigError, DataFi
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
 from cnnpredict_gui.serving.models import Memo
+from cnnpredict_gui.training.calibration_work import choose_in_this_process, fit_in_this_process
 from cnnpredict_gui.training.correction import (
     CORRECTION_FEATURES,
     Scaling,
@@ -25,12 +26,7 @@ from cnnpredict_gui.training.correction import (
 )
 from cnnpredict_gui.training.correction_graph import corrected_graph
 from cnnpredict_gui.training.plan import layer_plan
-from cnnpredict_gui.training.quick_calibration import (
-    CalibrateRequest,
-    calibrate,
-    choose_in_this_process,
-    fit_in_this_process,
-)
+from cnnpredict_gui.training.quick_calibration import CalibrateRequest, calibrate
 from tests.artefacts import write_training_folder
 from tests.measured import SETTING, layer
 
