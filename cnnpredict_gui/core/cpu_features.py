@@ -101,12 +101,11 @@ def _valid_share(q: Quantities, axis: str) -> Floats:
     size, kernel, out = q[f"input_{axis}"], q[f"kernel_{axis}"], q["oh" if axis == "height" else "ow"]
     stride, padding, dilation = q[f"stride_{axis}"], q[f"padding_{axis}"], q[f"dilation_{axis}"]
     count = np.minimum(kernel, _TAPS)
-    total = np.zeros(len(size))
-    for number in range(int(count.max(initial=0))):
-        tap = np.floor((number + 0.5) * kernel / count) * dilation
-        first = np.maximum(np.ceil((padding - tap) / stride), 0)
-        last = np.minimum(np.floor((size - 1 + padding - tap) / stride), out - 1)
-        total += np.where(number < count, np.maximum(last - first + 1, 0), 0)
+    numbers = np.arange(count.max(initial=0))[:, None]
+    taps = np.floor((numbers + 0.5) * kernel / count) * dilation
+    first = np.maximum(np.ceil((padding - taps) / stride), 0)
+    last = np.minimum(np.floor((size - 1 + padding - taps) / stride), out - 1)
+    total = np.where(numbers < count, np.maximum(last - first + 1, 0), 0).sum(axis=0)
     share: Floats = np.maximum(total, 1) / (count * out)
     return share
 

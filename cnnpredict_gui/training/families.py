@@ -112,18 +112,18 @@ class FamilyRecipe:
 def _xgb_start(rows: int) -> Parameters:
     small, large = rows < 12_000, rows > 100_000
     return {
-        "n_estimators": 350 if small else 600 if large else 500,
-        "max_leaves": 64 if small else 160 if large else 128,
-        "learning_rate": 0.08 if small else 0.05,
+        "n_estimators": 350 if small else 500,
+        "max_leaves": 64 if small else 256 if large else 128,
+        "learning_rate": 0.08 if small else 0.06 if large else 0.05,
         "subsample": 0.8,
-        "colsample_bytree": 0.3,
-        "min_child_weight": 2.0,
+        "colsample_bytree": 0.5 if large else 0.3,
+        "min_child_weight": 3.0 if large else 2.0,
     }
 
 
 def _xgb_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
     return _xgb_start(rows) | {
-        "max_leaves": trial.suggest_int("max_leaves", 32, 160, log=True),
+        "max_leaves": trial.suggest_int("max_leaves", 32, 256, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.1, log=True),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.15, 0.6),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 8.0, log=True),
@@ -150,7 +150,8 @@ def _lasso_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
 
 
 def _nn_start(rows: int) -> Parameters:
-    return {"width": 128, "blocks": 3, "steps": 2800, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 0.1}
+    passes = {"steps": 2500, "batch_size": 1024} if rows >= 40_000 else {"steps": 2800, "batch_size": 256}
+    return {"width": 128, "blocks": 3, "learning_rate": 3e-3, "weight_decay": 0.1} | passes
 
 
 def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
