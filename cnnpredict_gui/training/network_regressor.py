@@ -69,8 +69,8 @@ class TimeNetwork(nn.Module):
 def time_loss(error: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Loss of each row, shape (n,): half smooth absolute error of the log ratio, half absolute percentage error of the time.
 
-    The second half (linear beyond ``STEEPEST``) makes it costly to take a fast layer for one of the few that are a hundred times
-    slower: such rows are rare, but make most of the percentage error.
+    The second half (linear beyond ``STEEPEST``) makes it costly to take a fast layer for one of the few that are a hundred
+    times slower: such rows are rare, but make most of the percentage error.
 
     Args:
         error: Predicted less true log ratio in units of ``scale``, shape (n,).
