@@ -11,7 +11,8 @@ from PySide6.QtCore import Qt
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.gui.axes import NumberAxis
-from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
+from cnnpredict_gui.gui.bars import BarsChart
+from cnnpredict_gui.gui.bars_item import Bar, Panel
 from cnnpredict_gui.gui.benchmark_data import ResultRow
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext

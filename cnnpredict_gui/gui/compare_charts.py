@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QComboBox
 
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Prediction, Status
-from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
+from cnnpredict_gui.gui.bars import BarsChart
+from cnnpredict_gui.gui.bars_item import Bar, Panel
 from cnnpredict_gui.gui.compare_data import CompareResult, fastest, is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data

@@ -15,7 +15,7 @@ from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, LIGHT, Theme
 
 if TYPE_CHECKING:
-    from cnnpredict_gui.gui.bars import Panel
+    from cnnpredict_gui.gui.bars_item import Panel
 
 
 class Legend(QWidget):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.core.prediction import Status
-from cnnpredict_gui.gui.bars import Bar, BarsChart, Panel
+from cnnpredict_gui.gui.bars import BarsChart
+from cnnpredict_gui.gui.bars_item import Bar, Panel
 from cnnpredict_gui.gui.compare_data import NOW, CompareResult, is_time
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell

@@ -1,0 +1,162 @@
+"""Bars with whiskers and symbols: what is drawn, and the item that draws one panel of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pyqtgraph as pg
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+
+from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.symbols import draw_symbol, hatch
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+
+_MAX_THICKNESS = 20
+_SOLID = Qt.PenStyle.SolidLine
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: a time with its interval, in ms.
+
+    ``key`` identifies it, ``group`` is the label of the group it stands in, ``note`` the text of its tooltip, ``whiskers`` says
+    what the interval is.
+    """
+
+    key: str
+    group: str
+    text: str
+    time_ms: float
+    low_ms: float
+    high_ms: float
+    family: str = ""
+    series: int = -1
+    symbol: str = "o"
+    hatched: bool = False
+    mark: str = ""
+    note: str = ""
+    whiskers: str = "90 % interval"
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Where the whisker ends; at the time itself if no interval is known."""
+        return (self.time_ms, self.time_ms) if math.isnan(self.low_ms) else (self.low_ms, self.high_ms)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars that share an axis, with a heading."""
+
+    title: str
+    bars: tuple[Bar, ...]
+    #: A time measured on this machine (ms) to be marked across the bars, NaN for none.
+    measured_ms: float = math.nan
+
+
+class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
+    """Draws the bars of one panel in pixels, so that symbols, hatching and numbers keep their size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars: tuple[Bar, ...] = ()
+        self.places: list[float] = []
+        self.theme: Theme = LIGHT
+        self.log = True
+        self.focus = ""
+        self.baseline = self.measured = math.nan
+        self.title = ""
+        self._bounds = QRectF(0, 0, 1, 1)
+
+    def position(self, time_ms: float) -> float:
+        """Place of a time on the axis."""
+        return math.log10(time_ms) if self.log else time_ms
+
+    def set_bounds(self, bounds: QRectF) -> None:
+        """The part of the axes that is shown."""
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def colour(self, bar: Bar) -> QColor:
+        """Colour of the family, or of the series."""
+        if bar.series >= 0:
+            return QColor(self.theme.series[bar.series % len(self.theme.series)])
+        return QColor(self.theme.family(bar.family))
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        transform = painter.transform()
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        left = transform.map(QPointF(self._bounds.left(), 0)).x()
+        right = transform.map(QPointF(self._bounds.right(), 0)).x()
+        self._paint_title(painter, transform.map(self._bounds.topLeft()), right)
+        lines = ((self.baseline, self.theme.accent, 1, Qt.PenStyle.DashLine), (self.measured, self.theme.text, 2, _SOLID))
+        for time_ms, colour, width, style in lines:
+            if not math.isnan(time_ms):
+                x = transform.map(QPointF(self.position(time_ms), 0)).x()
+                top, bottom = (transform.map(QPointF(0, y)).y() for y in (-0.6, self._bounds.bottom()))
+                painter.setPen(QPen(QColor(colour), width, style))
+                painter.drawLine(QPointF(x, top), QPointF(x, bottom))
+        thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
+        for bar, place in zip(self.bars, self.places, strict=True):
+            points = [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
+            self._paint_bar(painter, bar, points, left, right, thickness)
+        painter.restore()
+
+    def _paint_title(self, painter: QPainter, corner: QPointF, right: float) -> None:
+        metrics = QFontMetricsF(painter.font())
+        area = QRectF(corner.x() + 4, corner.y(), right - corner.x() - 8, metrics.height() + 4)
+        painter.setPen(QColor(self.theme.muted))
+        text = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _paint_bar(
+        self, painter: QPainter, bar: Bar, points: list[QPointF], left: float, right: float, thickness: float
+    ) -> None:
+        colour, (low, middle, high) = self.colour(bar), points
+        area = QRectF(left, middle.y() - thickness / 2, max(middle.x() - left, 0), thickness)
+        fill = QColor(colour)
+        fill.setAlphaF(0.25 if bar.hatched else 0.75)
+        painter.fillRect(area, fill)
+        if bar.hatched:
+            hatch(painter, area, colour)
+        if bar.key == self.focus:
+            painter.setPen(QPen(QColor(self.theme.accent), 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(area)
+        cap = max(thickness * 0.28, 2)
+        painter.setPen(QPen(QColor(self.theme.text), 1.2))
+        if not math.isnan(bar.low_ms):
+            painter.drawLines(
+                [
+                    QLineF(low, high),
+                    QLineF(low.x(), low.y() - cap, low.x(), low.y() + cap),
+                    QLineF(high.x(), high.y() - cap, high.x(), high.y() + cap),
+                ]
+            )
+        draw_symbol(painter, middle, bar.symbol, max(min(thickness * 0.62, 11), 6), colour, QColor(self.theme.base))
+        if thickness >= 9:
+            self._paint_text(painter, bar, high, right)
+
+    @staticmethod
+    def text_of(bar: Bar) -> str:
+        """The number behind a bar, with its mark."""
+        return f"{sig3(bar.time_ms)} {bar.mark}" if bar.mark else sig3(bar.time_ms)
+
+    def _paint_text(self, painter: QPainter, bar: Bar, high: QPointF, right: float) -> None:
+        text, metrics = self.text_of(bar), QFontMetricsF(painter.font())
+        width = metrics.horizontalAdvance(text)
+        if high.x() + 8 + width > right:  # rather without its mark than over the bar
+            text = sig3(bar.time_ms)
+            width = metrics.horizontalAdvance(text)
+        x = min(high.x() + 6, right - width - 2)
+        painter.setPen(QColor(self.theme.text))
+        painter.drawText(QRectF(x, high.y() - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
