@@ -108,7 +108,7 @@ LEFT_OUT = (
         r"PySide6/(Qt/)?plugins/(platforminputcontexts/.*virtualkeyboard|qmltooling|sqldrivers|designer|qmllint)", "of those"
     ),
     LeftOut(r"PySide6/(Qt/)?plugins/platforms/.*(eglfs|linuxfb|vkkhr|vnc|minimal)", "screens without a window system"),
-    LeftOut(r"PySide6/(Qt/lib/)?(lib)?Qt6?(EglFS)", "of those"),
+    LeftOut(r"PySide6/(Qt/lib/)?(lib)?Qt6?EglF[sS]", "of those"),
     LeftOut(
         r"PySide6/(Qt/)?plugins/wayland-(shell-integration/.*(fullscreen|ivi|wl-shell|qt-shell)|graphics-.*(vulkan|dmabuf|drm|shm-emu))",
         "rare",

@@ -58,7 +58,7 @@ def run_header(payload: Path, unpacked: int, target: str) -> str:
 def write_run(target: Path) -> None:
     """The self-extracting file; gzip, because every system has it."""
     payload = product.BUILD / "payload.tar.gz"
-    pack(["gzip", "-9", "--no-name"], payload)
+    pack(["gzip", "-6", "--no-name"], payload)
     unpacked = sum(path.lstat().st_size for path in STAGE.rglob("*"))
     with target.open("wb") as out, payload.open("rb") as body:
         out.write(run_header(payload, unpacked, target.name).encode())
@@ -72,7 +72,7 @@ def main() -> None:
     shutil.rmtree(STAGE, ignore_errors=True)
     linux_tree.write_portable(STAGE / FOLDER)
     archive, run = product.DIST / product.file_name("tar.zst"), product.DIST / product.file_name("run")
-    pack(["zstd", "-19", "--long=27", "-T0", "--quiet"], archive)
+    pack(["zstd", "-12", "--long=27", "-T0", "--quiet"], archive)
     write_run(run)
     for path in (archive, run):
         print(f"{path.stat().st_size / sizes.MB:8.1f} MB  {path.name}")

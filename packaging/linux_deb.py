@@ -42,7 +42,7 @@ def control(depends: list[str], kilobytes: int) -> str:
         f"Recommends: {', '.join(RECOMMENDS)}\n"
         "Section: science\n"
         "Priority: optional\n"
-        f"Description: {product.SUMMARY[:1].lower()}{product.SUMMARY[1:60].rpartition(' ')[0]}\n"
+        "Description: predicts times of convolution layers and CNNs on many devices\n"
         f" {product.SUMMARY}.\n"
         " .\n"
         " Trained predictors of several kinds answer side by side, for a layer, a\n"
@@ -105,7 +105,7 @@ def main() -> None:
         (debian / name).chmod(0o644)
     target: Path = product.DIST / f"{product.NAME}_{product.version()}_{ARCHITECTURES[product.architecture()]}.deb"
     environment = os.environ | {"SOURCE_DATE_EPOCH": str(product.source_date())}
-    command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z15", "--build", str(STAGE), str(target)]
+    command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z10", "--build", str(STAGE), str(target)]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     print(f"{target.stat().st_size / sizes.MB:8.1f} MB  {target.name}")
 

@@ -78,7 +78,7 @@ as_user cnnpredict predict --target gpul40s $layer
 as_user cnnpredict doctor | tail -3
 
 say "a real window on a virtual screen, a chart exported by mouse and keyboard"
-Xvfb "$screen" -screen 0 1400x900x24 -nolisten tcp >/dev/null 2>&1 &
+Xvfb "$screen" -screen 0 1400x900x24 -nolisten tcp -ac >/dev/null 2>&1 &
 server=$!
 for _ in $(seq 50); do [ -e "/tmp/.X11-unix/X${screen#:}" ] && break; sleep 0.1; done
 as_user cnnpredict-gui >"$proof/window.log" 2>&1 &
