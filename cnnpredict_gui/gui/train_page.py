@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QLabel,
-    QLineEdit,
-    QPushButton,
-    QRadioButton,
-    QScrollArea,
-    QSpinBox,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -27,10 +20,8 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.card import Device, ModelCard
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
-from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
-from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
+from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.device_form import DeviceForm
 from cnnpredict_gui.gui.drop import FileDrop
 from cnnpredict_gui.gui.export import export_button
 from cnnpredict_gui.gui.format import percent, sig3
@@ -40,6 +31,7 @@ from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.task_row import TaskRow
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.train_data import OpenedTable, TrainPlan, check, look, run
+from cnnpredict_gui.gui.train_form import TrainForm, row, title
 from cnnpredict_gui.gui.view import View
 from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
@@ -49,15 +41,12 @@ if TYPE_CHECKING:
 DEVICES_CHANNEL = "train devices"
 SUFFIXES = (".csv", ".parquet", ".pq", ".tsv", ".txt")
 _FILTER = "Measurements (*.csv *.parquet *.pq *.tsv *.txt);;All files (*)"
-#: Choices of how thoroughly hyperparameters are searched: text and trials.
-_EFFORTS = (("as for the predictors that come with the program", None), ("without search, quicker", 0))
 _UNITS = {"ms": "milliseconds", "s": "seconds", "us": "microseconds", "ns": "nanoseconds"}
 _NO_FILE = (
     "Open a file of measurements, or drop it here: CSV (UTF-8) or Parquet, a row per layer with its sizes and its time.\n\n"
     "Columns with other names can be assigned after opening. Layers measured on the Measure page and exported as CSV fit as "
     "they are."
 )
-_FIGURES = "Peak rates and sizes tell the models what is possible. Rough figures do; those of this machine are typical ones."
 _GROUPED = "grouped_by_shape"
 
 
@@ -96,60 +85,21 @@ class TrainPage(View):
         self.report: ImportReport | None = None
         self.cards: list[ModelCard] = []
         self._checking: Task | None = None
-        self.here, self.from_file = QRadioButton("Measure layers on this machine"), QRadioButton("Use a file of measurements")
-        self.layers, self.rounds, self.threads = QSpinBox(), QSpinBox(), QSpinBox()
-        self.open_button, self.file_label = QPushButton("Open…"), QLabel()
-        self.target, self.framework = QLineEdit(), QLineEdit()
-        self.kind, self.effort = QComboBox(), QComboBox()
+        self.form, self.mapping = TrainForm(), MappingForm()
         self.time_column, self.time_unit = QComboBox(), QComboBox()
-        self.device, self.mapping = DeviceForm(), MappingForm()
         self.work = TaskRow(context, "Train", "Measure or import, train all families, and add them to the list", "Training")
-        self.checks, self.stage, self.figures_note = QLabel(_NO_FILE), QLabel(), QLabel(_FIGURES)
+        self.checks, self.stage = QLabel(_NO_FILE), QLabel()
         self.table = TableView(context, "Trained predictors", COLUMNS, lambda card: card.name, lambda: {"version": __version__})
         self._build()
         self._connect()
         self._drop = FileDrop(self, SUFFIXES, self.open_path)
-        self.here.setChecked(True)
         context.predictions.submit(DEVICES_CHANNEL, _find_devices, self._show_devices, context.report)
         self._source_changed()
 
     # -- building -----------------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self._build_boxes()
-        left = QWidget()
-        column = QVBoxLayout(left)
-        column.setContentsMargins(0, 0, GRID, 0)
-        column.setSpacing(GRID // 2)
-        column.addWidget(_title("Measurements"))
-        column.addWidget(self.here)
-        self.numbers = _row(self.layers, self.rounds, self.threads)
-        column.addWidget(self.numbers)
-        column.addWidget(self.from_file)
-        self.file_row = _row(self.open_button, self.file_label)
-        column.addWidget(self.file_row)
-        column.addWidget(_title("Target"))
-        form = QFormLayout()
-        form.setHorizontalSpacing(GRID)
-        form.setVerticalSpacing(GRID // 2)
-        for label, widget in (("Name", self.target), ("Framework", self.framework), ("Times are", self.kind)):
-            form.addRow(label, widget)
-        column.addLayout(form)
-        column.addWidget(_title("Device, by its datasheet"))
-        set_role(self.figures_note, "muted")
-        self.figures_note.setWordWrap(True)
-        column.addWidget(self.figures_note)
-        column.addWidget(self.device)
-        column.addWidget(_title("Training"))
-        column.addWidget(self.effort)
-        column.addStretch(1)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setAccessibleName("What to train")
-        self.area.setWidget(left)
-        self.area.setMinimumWidth(left.minimumSizeHint().width() + 3 * GRID)
+        self._build_file_boxes()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.setAccessibleName("File and results")
@@ -157,7 +107,7 @@ class TrainPage(View):
         self.tabs.addTab(self._result_pane(), "Result")
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
-        self.split.addWidget(self.area)
+        self.split.addWidget(self.form)
         self.split.addWidget(self.tabs)
         self.split.setSizes([360, 540])
         layout = QVBoxLayout(self)
@@ -167,50 +117,19 @@ class TrainPage(View):
         layout.addWidget(self.stage)
         layout.addWidget(self.split, 1)
 
-    def _build_boxes(self) -> None:
-        cores = os.cpu_count() or 1
-        self.layers.setRange(30, 50_000)
-        self.layers.setSingleStep(100)
-        self.layers.setValue(1000)
-        self.layers.setSuffix(" layers")
-        self.rounds.setRange(2, 20)
-        self.rounds.setValue(3)
-        self.rounds.setPrefix("rounds ")
-        self.threads.setRange(1, cores)
-        self.threads.setPrefix("threads ")
-        for kind, words in TIME_KINDS.items():
-            self.kind.addItem(f"{KIND_TEXTS[kind]}: {words}", kind)
-        self.kind.setCurrentIndex(self.kind.findData("framework_wall_clock"))
-        for text, trials in _EFFORTS:
-            self.effort.addItem(f"Search: {text}", trials)
+    def _build_file_boxes(self) -> None:
         for unit, words in _UNITS.items():
             self.time_unit.addItem(words, unit)
-        self.target.setPlaceholderText("e.g. rtx-4090")
-        self.framework.setPlaceholderText("e.g. PyTorch 2.13 / cuDNN 9")
-        names: tuple[tuple[QWidget, str, str], ...] = (
-            (self.here, "", "PyTorch on the CPU; interrupted, it goes on where it was"),
-            (self.from_file, "", "Measurements of any device, made with any program"),
-            (self.layers, "Layers to measure", "About 0.2 s each: 1,000 layers take some minutes, 5,000 half an hour"),
-            (self.rounds, "Rounds over all layers", "Layers whose two best rounds differ by more than 10 % are left out"),
-            (self.threads, "Threads of PyTorch", f"Threads on the CPU, 1 to {cores}"),
-            (self.target, "Name of the target", "Small letters, digits and dashes; the training folder is named after it"),
-            (self.framework, "Framework and library", "What ran the layers, with versions"),
-            (self.kind, "Kind of time", "What the times contain; kinds are never compared with each other"),
-            (self.effort, "Search for hyperparameters", "Searching takes longer and errs a little less"),
+        for box, name, tip in (
             (self.time_column, "Column of the times", "Which column holds the times"),
             (self.time_unit, "Unit of the times", "Unit of the column of times"),
-        )
-        for widget, name, tip in names:
-            if name:
-                widget.setAccessibleName(name)
-            widget.setToolTip(tip)
-        for box in (self.kind, self.effort, self.time_column, self.time_unit):
+        ):
+            box.setAccessibleName(name)
+            box.setToolTip(tip)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(12)
-        self.open_button.setToolTip("Open a CSV or Parquet file of measurements")
         set_role(self.stage, "muted")
         self.stage.hide()
-        self.file_label.setWordWrap(True)
         self.checks.setWordWrap(True)
         self.checks.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.checks.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -222,7 +141,7 @@ class TrainPage(View):
         column.setSpacing(GRID // 2)
         label = QLabel("Times in")
         label.setBuddy(self.time_column)
-        self.time_row = _row(label, self.time_column, self.time_unit)
+        self.time_row = row(label, self.time_column, self.time_unit)
         column.addWidget(self.time_row)
         column.addWidget(self.checks)
         column.addWidget(self.mapping, 1)
@@ -233,7 +152,7 @@ class TrainPage(View):
         column = QVBoxLayout(pane)
         column.setContentsMargins(0, GRID // 2, 0, 0)
         column.setSpacing(GRID // 2)
-        head = header_row(_title("Errors on layers held out"))
+        head = header_row(title("Errors on layers held out"))
         head.addStretch(1)
         head.addWidget(export_button(self.table, lambda: self.context.theme.current, pane, self.context.report))
         column.addLayout(head)
@@ -241,32 +160,24 @@ class TrainPage(View):
         return pane
 
     def _connect(self) -> None:
-        self.here.toggled.connect(self._source_changed)
-        self.open_button.clicked.connect(self._open_dialog)
+        self.form.open_button.clicked.connect(self._open_dialog)
         self.mapping.changed.connect(self._check)
-        for box in (self.time_column, self.time_unit, self.kind):
+        for box in (self.time_column, self.time_unit, self.form.kind):
             box.activated.connect(self._check)
-        self.device.changed.connect(self._check)
+        self.form.device.changed.connect(self._check)
         self.work.wanted.connect(self.train)
         self.work.running.connect(self._running)
         self.staged.connect(self._show_stage)
 
     def _show_devices(self, found: tuple[dict[str, Device], Device]) -> None:
         known, here = found
-        self.device.show_known(known)
-        if not self.device.name.text():
-            self.device.show_device(here)
+        self.form.device.show_known(known)
+        if not self.form.device.name.text():
+            self.form.device.show_device(here)
 
     def _source_changed(self) -> None:
-        here = self.here.isChecked()
-        self.numbers.setEnabled(here)
-        self.file_row.setEnabled(not here)
-        self.kind.setEnabled(not here)
-        self.framework.setEnabled(not here)
         for widget in (self.time_row, self.mapping):
             widget.setVisible(self.opened is not None)
-        if here:
-            self.kind.setCurrentIndex(self.kind.findData("framework_wall_clock"))
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -277,7 +188,7 @@ class TrainPage(View):
 
     def open_path(self, path: str) -> None:
         """Look at a file in the background."""
-        self.from_file.setChecked(True)
+        self.form.from_file.setChecked(True)
         task = self.context.tasks.run(f"Opening {Path(path).name}", lambda _progress, _cancelled: look(Path(path)))
         task.succeeded.connect(self._opened)
         task.failed.connect(self.work.complain)
@@ -285,16 +196,16 @@ class TrainPage(View):
     def _opened(self, opened: OpenedTable) -> None:
         self.opened = opened
         table = opened.table
-        self.file_label.setText(f"<b>{table.path.name}</b>: {table.rows:,} rows")
-        self.file_label.setToolTip(str(table.path))
+        self.form.file_label.setText(f"<b>{table.path.name}</b>: {table.rows:,} rows")
+        self.form.file_label.setToolTip(str(table.path))
         self.time_column.clear()
         for name in table.columns:
             self.time_column.addItem(name, name)
         self.time_column.setCurrentIndex(self.time_column.findData(opened.time_column))
         self.time_unit.setCurrentIndex(self.time_unit.findData(opened.time_unit))
         self.mapping.show_columns(table.columns, opened.suggested, opened.suggested)
-        if not self.target.text():
-            self.target.setText(re.sub(r"[^a-z0-9]+", "-", table.path.stem.lower()).strip("-"))
+        if not self.form.target.text():
+            self.form.target.setText(re.sub(r"[^a-z0-9]+", "-", table.path.stem.lower()).strip("-"))
         self._take_constants(opened)
         self._source_changed()
         self.tabs.setCurrentIndex(0)
@@ -303,16 +214,16 @@ class TrainPage(View):
     def _take_constants(self, opened: OpenedTable) -> None:
         """Take kind of time, framework and device from the file where it has them."""
         first = dict(zip(opened.table.columns, opened.table.sample[0], strict=True)) if opened.table.sample else {}
-        place = self.kind.findData(first.get("time_kind", ""))
+        place = self.form.kind.findData(first.get("time_kind", ""))
         if place >= 0:
-            self.kind.setCurrentIndex(place)
-        if first.get("framework") and not self.framework.text():
-            self.framework.setText(first["framework"])
+            self.form.kind.setCurrentIndex(place)
+        if first.get("framework") and not self.form.framework.text():
+            self.form.framework.setText(first["framework"])
         title = first.get("device_title") or first.get("device")
-        if title and title in self.device.known:
-            self.device.show_device(self.device.known[title])
+        if title and title in self.form.device.known:
+            self.form.device.show_device(self.form.device.known[title])
         elif title:
-            self.device.name.setText(title)
+            self.form.device.name.setText(title)
 
     def _import(self, device: Device) -> ImportRequest | None:
         from cnnpredict_gui.training.importing import ImportRequest
@@ -321,12 +232,12 @@ class TrainPage(View):
             return None
         return ImportRequest(
             self.opened.table.path,
-            self.target.text() or "own",
+            self.form.target.text() or "own",
             device,
             self.time_column.currentData() or "",
             self.time_unit.currentData(),
-            self.kind.currentData(),
-            self.framework.text().strip() or "unknown",
+            self.form.kind.currentData(),
+            self.form.framework.text().strip() or "unknown",
             self.mapping.mapping(),
         )
 
@@ -335,7 +246,7 @@ class TrainPage(View):
         if self.opened is None:
             return
         try:
-            device = self.device.device()
+            device = self.form.device.device()
         except ConfigError:
             device = Device(
                 name="unknown",
@@ -377,15 +288,13 @@ class TrainPage(View):
         Raises:
             ConfigError: something is missing.
         """
-        target = self.target.text().strip()
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", target):
-            raise ConfigError("the target has no usable name", "use small letters, digits and dashes, e.g. rtx-4090", "target")
-        device = self.device.device()
-        if self.from_file.isChecked() and self.opened is None:
+        form, target = self.form, self.form.target_name()
+        device = form.device.device()
+        if form.from_file.isChecked() and self.opened is None:
             raise ConfigError("no file is open", "open a file of measurements, or measure on this machine", "file")
-        file = self._import(device) if self.from_file.isChecked() else None
-        numbers = (self.layers.value(), self.rounds.value(), self.threads.value())
-        return TrainPlan(target, device, file, *numbers, trials=self.effort.currentData())
+        file = self._import(device) if form.from_file.isChecked() else None
+        numbers = (form.layers.value(), form.rounds.value(), form.threads.value())
+        return TrainPlan(target, device, file, *numbers, trials=form.effort.currentData())
 
     def train(self) -> None:
         """Measure or import, and train, in child processes; then the library is read again."""
@@ -410,7 +319,7 @@ class TrainPage(View):
     def _running(self, on: bool) -> None:
         self.stage.setText("Starting")
         self.stage.setVisible(on)
-        self.area.setEnabled(not on)
+        self.form.setEnabled(not on)
 
     def _trained(self, cards: list[ModelCard]) -> None:
         self.cards = cards
@@ -435,25 +344,12 @@ class TrainPage(View):
 
     def save(self) -> dict[str, Any]:
         """Everything that was filled in."""
-        return {
-            "file": str(self.opened.table.path) if self.opened and self.from_file.isChecked() else "",
-            "target": self.target.text(),
-            "framework": self.framework.text(),
-            "kind": self.kind.currentData(),
-            "device": self.device.save(),
-            **{name: getattr(self, name).value() for name in ("layers", "rounds", "threads")},
-        }
+        file = str(self.opened.table.path) if self.opened and self.form.from_file.isChecked() else ""
+        return self.form.save() | {"file": file}
 
     def restore(self, data: dict[str, Any]) -> None:
         """Take over what :meth:`save` gave; a file that was open is read again."""
-        for name in ("target", "framework"):
-            getattr(self, name).setText(str(data.get(name, "")))
-        self.kind.setCurrentIndex(max(self.kind.findData(data.get("kind", "framework_wall_clock")), 0))
-        if isinstance(data.get("device"), dict):
-            self.device.restore(data["device"])
-        for name in ("layers", "rounds", "threads"):
-            if isinstance(data.get(name), int):
-                getattr(self, name).setValue(data[name])
+        self.form.restore(data)
         if data.get("file") and Path(str(data["file"])).is_file():
             self.open_path(str(data["file"]))
 
@@ -464,20 +360,6 @@ def _find_devices(_cancelled: Cancelled) -> tuple[dict[str, Device], Device]:
     from cnnpredict_gui.training.datasets import COLLECTED, find_device, known_devices
 
     return known_devices(), find_device(processor_name(), COLLECTED)
-
-
-def _title(text: str) -> QLabel:
-    label = QLabel(text)
-    set_role(label, "title")
-    return label
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    box = QWidget()
-    row = header_row(*widgets)
-    row.addStretch(1)
-    box.setLayout(row)
-    return box
 
 
 def _escaped(text: str) -> str:

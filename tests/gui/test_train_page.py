@@ -62,11 +62,15 @@ def test_a_file_is_mapped_and_checked(qtbot: QtBot, context: AppContext, tmp_pat
     page = made(qtbot, context)
     page.open_path(str(write(tmp_path / "My GPU.csv")))
     qtbot.waitUntil(lambda: page.report is not None, timeout=60_000)
-    assert page.from_file.isChecked()
+    assert page.form.from_file.isChecked()
     assert (page.time_column.currentData(), page.time_unit.currentData()) == ("latency_us", "us")
     assert page.mapping.mapping() == {"cin": "input_channels"}  # suggested by its name
-    assert (page.target.text(), page.framework.text(), page.kind.currentData()) == ("my-gpu", "Own 1.0", "kernel")
-    assert page.device.name.text() == "Tesla T4" and page.device.boxes["compute_units"].value() == 40
+    assert (page.form.target.text(), page.form.framework.text(), page.form.kind.currentData()) == (
+        "my-gpu",
+        "Own 1.0",
+        "kernel",
+    )
+    assert page.form.device.name.text() == "Tesla T4" and page.form.device.boxes["compute_units"].value() == 40
     assert "60 of 61 rows" in page.checks.text() and "1 rows are no layer" in page.checks.text()
     page.time_unit.setCurrentIndex(page.time_unit.findData("s"))
     page.time_unit.activated.emit(page.time_unit.currentIndex())
@@ -80,22 +84,24 @@ def test_a_file_is_mapped_and_checked(qtbot: QtBot, context: AppContext, tmp_pat
 
 def test_what_is_missing_is_told_before_anything_starts(qtbot: QtBot, context: AppContext) -> None:
     page = made(qtbot, context)
-    assert page.device.name.text()  # this machine's processor, with typical figures
+    assert page.form.device.name.text()  # this machine's processor, with typical figures
     page.train()
     assert "no usable name" in page.work.message.text()
-    page.target.setText("own-1")
-    page.from_file.setChecked(True)
+    page.form.target.setText("own-1")
+    page.form.from_file.setChecked(True)
     page.train()
     assert "no file is open" in page.work.message.text()
-    page.here.setChecked(True)
-    page.device.boxes["l2_mb"].setValue(0)
+    page.form.here.setChecked(True)
+    page.form.device.boxes["l2_mb"].setValue(0)
     page.train()
     assert "figures of the device are missing: last-level cache" in page.work.message.text()
     assert not page.busy()
-    place = next(place for place in range(page.device.choice.count()) if page.device.choice.itemText(place) == "Tesla T4")
-    page.device.choice.setCurrentIndex(place)
-    page.device.choice.activated.emit(place)
-    assert page.plan().device == page.device.known["t4"]
+    place = next(
+        place for place in range(page.form.device.choice.count()) if page.form.device.choice.itemText(place) == "Tesla T4"
+    )
+    page.form.device.choice.setCurrentIndex(place)
+    page.form.device.choice.activated.emit(place)
+    assert page.plan().device == page.form.device.known["t4"]
     again = made(qtbot, context)
     again.restore(page.save())
     assert again.save() == page.save()
@@ -114,17 +120,17 @@ def test_from_measuring_to_predicting(
     with qtbot.waitSignal(context.models.finished, timeout=20_000):
         context.models.set_folders([*library.folders, user_models_dir()])
     page = made(qtbot, context)
-    page.layers.setValue(40)
-    page.rounds.setValue(2)
-    page.target.setText("cpu-here")
-    page.effort.setCurrentIndex(1)
+    page.form.layers.setValue(40)
+    page.form.rounds.setValue(2)
+    page.form.target.setText("cpu-here")
+    page.form.effort.setCurrentIndex(1)
     plan = page.plan
     monkeypatch.setattr(page, "plan", lambda: _quick(plan()))
     stages: list[str] = []
     page.staged.connect(lambda stage, _done, _total: stages.append(stage))
     with qtbot.waitSignal(context.models.finished, timeout=240_000):
         qtbot.mouseClick(page.work.start, Qt.MouseButton.LeftButton)
-        assert page.busy() and not page.area.isEnabled()
+        assert page.busy() and not page.form.isEnabled()
     assert "measuring layers" in stages and any("xgb, grouped_by_shape" in stage for stage in stages)
     assert [card.family for card in page.table.rows_model.rows] == ["nn", "xgb", "rf", "lasso", "consensus"]
     assert all(card.provenance.rows == 40 for card in page.cards)
