@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.cli import usage
 from cnnpredict_gui.cli.progress import Progress
+from cnnpredict_gui.cli.workers import add_workers, open_mapper
 from cnnpredict_gui.core.format import sig3
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
             "cnnpredict batch layers.csv -o times.csv --model xgb_prediction-training-gpul40s",
             "cnnpredict batch layers.parquet -o times.parquet --target cpu --family consensus",
             "cnnpredict batch theirs.csv -o times.csv --target cpu --map in_channels=input_channels --map k=kernel_size",
+            "cnnpredict batch layers.parquet -o times.parquet --all --dask tcp://10.0.0.5:8786",
         ],
         run,
     )
@@ -45,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
         help="column THEIRS of IN holds the parameter OURS (repeatable)",
     )
     usage.add_choice(parser)
+    add_workers(parser, "this one with a thread per core")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,8 +57,10 @@ def run(options: argparse.Namespace) -> int:
 
     check_output_name(Path(options.output))
     predictors = usage.chosen_predictors(options, usage.open_library(options))
-    with Progress("rows") as progress:
-        summary = run_batch(Path(options.input), Path(options.output), predictors, usage.column_mapping(options.map), progress)
+    with open_mapper(options) as mapper, Progress("rows") as progress:
+        summary = run_batch(
+            Path(options.input), Path(options.output), predictors, usage.column_mapping(options.map), progress, mapper=mapper
+        )
     for error in summary.errors[:_ERRORS_SHOWN]:
         usage.warn(f"line {error.line}: {error.message}")
     if summary.rows_in_error > _ERRORS_SHOWN:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_workers(parser: Parser, default: str) -> None:
     """``--workers`` and ``--dask``; ``default`` says what happens without them."""
-    group = parser.add_argument_group("where the work is done (the results are the same)")
+    group = parser.add_argument_group("where the work is done")
     group.add_argument("--workers", metavar="N", help=f"processes of this machine (default: {default})")
     group.add_argument(
         "--dask",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -16,8 +17,9 @@ from cnnpredict_gui.core.table import Floats
 
 logger = logging.getLogger(__name__)
 INPUT_NAME = "features"
-#: Rows given to ONNX Runtime at once: what a network computes between its layers then stays in the core's cache.
-RUN_ROWS = 1_024
+#: Rows given to ONNX Runtime at once: what a network computes between its layers then stays in the core's cache. Trees compute
+#: nothing in between and walk one after the other through all rows they get.
+RUN_ROWS, TREE_RUN_ROWS = 1_024, 16_384
 _FATAL_ONLY = 4
 
 
@@ -30,12 +32,15 @@ class OnnxModel:
     Args:
         data: Content of the ``.onnx`` file. Files beside it are never read.
         features: Number of features the card names.
+        run_rows: Most rows given to ONNX Runtime at once.
+        again: Gives the content once more where the model is to travel to another process; without it, it cannot.
 
     Raises:
         ModelFileError: the content is not a model, or not one of this form.
     """
 
-    def __init__(self, data: bytes, features: int) -> None:
+    def __init__(self, data: bytes, features: int, run_rows: int = RUN_ROWS, again: Callable[[], bytes] | None = None) -> None:
+        self._features, self._run_rows, self._again = features, run_rows, again
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -54,9 +59,9 @@ class OnnxModel:
 
     def run(self, matrix: npt.NDArray[np.float32]) -> Floats:
         """Answers of shape (n,), float64, for features of shape (n, F); NaN where the model fails on them."""
-        if len(matrix) > RUN_ROWS:
-            starts = range(0, len(matrix), RUN_ROWS)
-            return np.concatenate([self.run(matrix[start : start + RUN_ROWS]) for start in starts])
+        size = self._run_rows
+        if len(matrix) > size:
+            return np.concatenate([self.run(matrix[start : start + size]) for start in range(0, len(matrix), size)])
         try:
             answer = self._answers(matrix)
         except Exception as error:  # one model must not stop the others
@@ -85,6 +90,11 @@ class OnnxModel:
             raise ModelFileError(f"ONNX Runtime cannot run it: {first_line(error)}", "train or export it again") from None
         if found != rows:
             raise ModelFileError(f"it gives {found} numbers for {rows} rows", "export it again: one number per row out")
+
+    def __reduce__(self) -> tuple[type[OnnxModel], tuple[bytes, int, int]]:
+        if self._again is None:
+            raise ModelFileError("this model was not read from a file", "load it from a models folder")
+        return OnnxModel, (self._again(), self._features, self._run_rows)
 
 
 def give_memory_back() -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from threading import Lock, RLock
@@ -20,7 +21,7 @@ from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders, user_m
 from cnnpredict_gui.serving.conversions import conversion_of, with_conversion
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
-from cnnpredict_gui.serving.engine import OnnxModel, give_memory_back
+from cnnpredict_gui.serving.engine import RUN_ROWS, TREE_RUN_ROWS, OnnxModel, give_memory_back
 from cnnpredict_gui.serving.models import ConsensusModel, TrainedModel
 from cnnpredict_gui.serving.predictor import Predictor
 from cnnpredict_gui.serving.verification import read_card, reason_of, verified_bytes
@@ -258,8 +259,9 @@ class ModelLibrary:
         if entry.family == "consensus":
             model = ConsensusModel(entry.card, self._parts(entry, entry.card))
         else:
-            data = verified_bytes(entry.path, entry.card)
-            model = TrainedModel(entry.card, OnnxModel(data, len(entry.card.features)))
+            run_rows = TREE_RUN_ROWS if entry.family in ("xgb", "rf") else RUN_ROWS
+            read = partial(verified_bytes, entry.path, entry.card)
+            model = TrainedModel(entry.card, OnnxModel(read(), len(entry.card.features), run_rows, again=read))
         card, domain = entry.card, TrainingDomain(entry.card)
         bounds = IntervalBounds(card.interval) if card.interval else None
         return Predictor(entry.full_name, entry.version, entry.path, card, model, domain, bounds)

@@ -47,6 +47,9 @@ class TrainedModel:
         self._names = (*card.features, *(name for name in offset if name not in card.features))
         self._offset = self._names.index(offset[0]) if offset else None
 
+    def __reduce__(self) -> tuple[type[TrainedModel], tuple[ModelCard, Engine]]:
+        return TrainedModel, (self.card, self.engine)
+
     def log_time(self, table: ConfigTable, memo: Memo) -> Floats:
         """Natural log of the time in ms, shape (n,); not finite where the model gave no time."""
         key = (id(self), id(table))

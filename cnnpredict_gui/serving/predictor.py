@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from math import log
 from pathlib import Path
 from time import perf_counter
@@ -25,8 +26,8 @@ from cnnpredict_gui.serving.domain import Texts, TrainingDomain
 from cnnpredict_gui.serving.models import ConsensusModel, Memo, TrainedModel
 from cnnpredict_gui.serving.statistics import STATISTICS
 
-#: Rows handled at once, few enough to stay in a core's cache, and most pieces in the block that a thread works on.
-PIECE_ROWS, BLOCK_PIECES = 8_192, 8
+#: Most rows handled at once, few enough to stay in a core's cache, and most rows of the block that a thread works on.
+PIECE_ROWS, BLOCK_ROWS = 4_096, 65_536
 #: From this many rows on, trees are asked in an order of their own.
 SORTED_ROWS = 2_048
 _SMOOTH_FAMILIES = ("nn", "lasso")
@@ -126,10 +127,16 @@ def predict_many(predictors: Sequence[Predictor], table: ConfigTable) -> dict[st
 
 
 def _blocks(rows: int) -> list[slice]:
-    """Parts of a table that threads work on: at least one per core, each a multiple of a piece."""
-    pieces = -(-rows // PIECE_ROWS)
-    size = PIECE_ROWS * max(1, min(BLOCK_PIECES, -(-pieces // _cores())))
-    return [slice(start, start + size) for start in range(0, max(rows, 1), size)]
+    """Parts of a table that threads work on: of equal size and as many for each core, so that all cores end together."""
+    if rows <= PIECE_ROWS:
+        return [slice(0, rows)]
+    cores = _cores()
+    return _equal_parts(rows, cores * -(-rows // (cores * BLOCK_ROWS)))
+
+
+def _equal_parts(rows: int, count: int) -> list[slice]:
+    edges = [rows * part // count for part in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def _block(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer]:
@@ -158,8 +165,7 @@ def _coherent_order(table: ConfigTable) -> npt.NDArray[np.intp]:
 def _pieces(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer]:
     if len(table) <= PIECE_ROWS:
         return _piece(predictors, table)
-    starts = range(0, len(table), PIECE_ROWS)
-    pieces = [_piece(predictors, table[start : start + PIECE_ROWS]) for start in starts]
+    pieces = [_piece(predictors, table[rows]) for rows in _equal_parts(len(table), -(-len(table) // PIECE_ROWS))]
     return [_joined(list(answers)) for answers in zip(*pieces, strict=True)]
 
 

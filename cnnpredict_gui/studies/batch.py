@@ -20,8 +20,9 @@ from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import PredictionBatch, Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.infra.files import atomic_write
+from cnnpredict_gui.infra.parallel import InProcess, Mapper
 from cnnpredict_gui.serving.predictor import Predictor, predict_many
-from cnnpredict_gui.studies.table_output import check_output_name, table_writer
+from cnnpredict_gui.studies.table_output import Ready, check_output_name, made_ready, table_writer
 from cnnpredict_gui.studies.tabular import Piece, config_columns, find_mapping, open_table, read_table
 
 #: What is added to the columns of IN; a column of IN with one of these names becomes ``input_<name>``.
@@ -69,6 +70,14 @@ class ModelSummary:
         """Rows with a time."""
         return self.in_range + self.extrapolating
 
+    def merge(self, other: ModelSummary) -> None:
+        """Add what was counted elsewhere."""
+        self.in_range += other.in_range
+        self.extrapolating += other.extrapolating
+        self.refused += other.refused
+        self.total_ms += other.total_ms
+        self.histogram += other.histogram
+
     def add(self, batch: PredictionBatch) -> None:
         """Count the rows of a piece."""
         counts = np.bincount(batch.status, minlength=len(Status))
@@ -96,6 +105,28 @@ class BatchSummary:
         """Predictions made, over all models."""
         return sum(model.predicted for model in self.models)
 
+    def merge(self, piece: BatchSummary) -> None:
+        """Add what became of the next piece of the file."""
+        self.rows += piece.rows
+        self.rows_in_error += piece.rows_in_error
+        self.errors += piece.errors[: max(0, ERRORS_KEPT - len(self.errors))]
+        for model, counted in zip(self.models, piece.models, strict=True):
+            model.merge(counted)
+
+
+@dataclass(frozen=True, eq=False)
+class BatchWork:
+    """What all pieces of a file share."""
+
+    predictors: tuple[Predictor, ...]
+    mapping: Mapping[str, str]
+    out: Path
+    separator: str
+
+    def summary(self) -> BatchSummary:
+        """Nothing counted yet."""
+        return BatchSummary(self.out, models=[ModelSummary(predictor.name, predictor.target) for predictor in self.predictors])
+
 
 def run_batch(
     path: Path,
@@ -104,6 +135,7 @@ def run_batch(
     mapping: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    mapper: Mapper | None = None,
 ) -> BatchSummary:
     """Predict every row of a CSV or Parquet file and write the answers; OUT appears whole or not at all.
 
@@ -113,29 +145,40 @@ def run_batch(
         predictors: At least one.
         mapping: Column of IN to parameter, for columns not named like the parameter they hold.
         progress: Called with (rows done, rows in all) after each piece; in all is an estimate for CSV.
-        cancelled: Asked after each piece.
+        cancelled: Asked after each piece, and while waiting for workers.
+        mapper: Where pieces are answered, predictors sent along; None for the threads of this process. OUT is the same.
 
     Raises:
         DataFileError: IN cannot be read, lacks a column, or a line of it has too few or too many cells.
         OutputError: OUT cannot be written.
         CancelledByUserError: ``cancelled`` said so; there is no OUT then.
+        WorkerError: a worker was lost; there is no OUT then.
     """
     begin = perf_counter()
     if not predictors:
         raise DataFileError("no predictor was chosen", "choose at least one")
     check_output_name(out)
     preview = open_table(path)
-    columns = find_mapping(preview.columns, mapping)
-    summary = BatchSummary(out, models=[ModelSummary(predictor.name, predictor.target) for predictor in predictors])
+    work = BatchWork(tuple(predictors), find_mapping(preview.columns, mapping), out, preview.separator)
+    summary = work.summary()
     with atomic_write(out) as part, table_writer(part, preview.separator) as writer:
-        for piece in read_table(path, max(512, PIECE_ROWS // (4 * len(predictors)))):
-            writer.write(_answer(piece, columns, predictors, summary))
+        pieces = read_table(path, max(512, PIECE_ROWS // (4 * len(predictors))))
+        for ready, counted in (mapper or InProcess()).map(answer_piece, work, pieces, cancelled):
+            writer.append(ready)
+            summary.merge(counted)
             if progress is not None:
                 progress(summary.rows, max(summary.rows, preview.rows))
             if cancelled is not None and cancelled():
                 raise CancelledByUserError("cancelled, nothing was written")
     summary.seconds = perf_counter() - begin
     return summary
+
+
+def answer_piece(work: BatchWork, piece: Piece) -> tuple[Ready, BatchSummary]:
+    """Rows of OUT for a piece of IN, ready to be written, and what they hold. Runs in a worker too."""
+    summary = work.summary()
+    columns = _answer(piece, work.mapping, work.predictors, summary)
+    return made_ready(columns, work.out, work.separator), summary
 
 
 def _answer(
@@ -160,8 +203,9 @@ def _answer(
         "time_kind": [predictor.target.time_kind for predictor in predictors],
     }
     for name, values in constants.items():
-        indices = pa.array(np.tile(np.arange(models, dtype=np.int32), len(piece)))
-        out[name] = pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
+        words = list(dict.fromkeys(values))  # Parquet files hold arbitrary bytes where a word of a dictionary occurs twice
+        indices = np.array([words.index(value) for value in values], dtype=np.int32)
+        out[name] = pa.DictionaryArray.from_arrays(pa.array(np.tile(indices, len(piece))), pa.array(words, pa.string()))
     rows = np.flatnonzero(valid)
     batches = [answers[predictor.name] for predictor in predictors] if answers else []
     for name, attribute in (("execution_time_ms", "time_ms"), ("interval_low_ms", "low_ms"), ("interval_high_ms", "high_ms")):
@@ -196,8 +240,7 @@ def _count(
     summary.rows += len(piece)
     wrong = np.flatnonzero(~valid)
     summary.rows_in_error += len(wrong)
-    room = ERRORS_KEPT - len(summary.errors)
-    summary.errors += [RowError(int(piece.lines[row]), messages[row]) for row in wrong[: max(0, room)]]
+    summary.errors += [RowError(int(piece.lines[row]), messages[row]) for row in wrong[:ERRORS_KEPT]]
     for model in summary.models:
         if model.name in answers:
             model.add(answers[model.name])

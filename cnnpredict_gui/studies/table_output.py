@@ -6,8 +6,10 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,11 +23,37 @@ _FORMULA_PATTERN = r"\A[=+\-@\t\r\n]"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
+@dataclass(frozen=True)
+class CsvText:
+    """Rows of a CSV file as they will stand in it, and the names of the columns."""
+
+    names: tuple[str, ...]
+    text: str
+
+
+#: Rows ready to be written; making them ready is most of the work, and can be done elsewhere.
+Ready: TypeAlias = CsvText | pa.Table
+
+
+def made_ready(columns: Mapping[str, pa.Array], path: Path, separator: str = ",") -> Ready:
+    """Rows for a file with the suffix of ``path``."""
+    return pa.table(dict(columns)) if path.suffix.lower() == ".parquet" else _csv_text(columns, separator)
+
+
+def _csv_text(columns: Mapping[str, pa.Array], separator: str) -> CsvText:
+    text = StringIO(newline="")
+    csv.writer(text, delimiter=separator).writerows(zip(*(_cells(array) for array in columns.values()), strict=True))
+    return CsvText(tuple(columns), text.getvalue())
+
+
 class TableWriter(Protocol):
     """Takes pieces with the same columns each time."""
 
     def write(self, columns: Mapping[str, pa.Array]) -> None:
         """Append rows."""
+
+    def append(self, rows: Any) -> None:
+        """Append rows that :func:`made_ready` gave for a file of the same kind."""
 
 
 def check_output_name(path: Path) -> None:
@@ -49,19 +77,22 @@ def table_writer(part: Path, separator: str = ",") -> Iterator[TableWriter]:
             writer.close()
     else:
         with part.open("w", encoding="utf-8", newline="") as file:
-            yield _CsvTable(csv.writer(file, delimiter=separator))
+            yield _CsvTable(file, separator)
 
 
 class _CsvTable:
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
+    def __init__(self, file: TextIO, separator: str) -> None:
+        self._file, self._separator = file, separator
         self._begun = False
 
     def write(self, columns: Mapping[str, pa.Array]) -> None:
+        self.append(_csv_text(columns, self._separator))
+
+    def append(self, rows: CsvText) -> None:
         if not self._begun:
-            self._writer.writerow([safe_text(name) for name in columns])
+            csv.writer(self._file, delimiter=self._separator).writerow([safe_text(name) for name in rows.names])
             self._begun = True
-        self._writer.writerows(zip(*(_cells(array) for array in columns.values()), strict=True))
+        self._file.write(rows.text)
 
 
 class _ParquetTable:
@@ -70,10 +101,12 @@ class _ParquetTable:
         self._writer: pq.ParquetWriter | None = None
 
     def write(self, columns: Mapping[str, pa.Array]) -> None:
-        table = pa.table(dict(columns))
+        self.append(pa.table(dict(columns)))
+
+    def append(self, rows: pa.Table) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
-        self._writer.write_table(table)
+            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd")
+        self._writer.write_table(rows)
 
     def close(self) -> None:
         if self._writer is not None:

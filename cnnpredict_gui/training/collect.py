@@ -8,32 +8,34 @@ from __future__ import annotations
 
 import errno
 import json
-import platform
+import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cnnpredict_gui.bench.child import Message, run_in_child
-from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.config import INTEGER_FIELDS, ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.infra.files import atomic_text, atomic_write, output_error
+from cnnpredict_gui.infra.parallel import Mapper
 from cnnpredict_gui.training.datasets import COLLECTED, read_table
 from cnnpredict_gui.training.plan import layer_plan
+from cnnpredict_gui.training.timing import STOPWATCH, Machine, Party, Task, TimingWork, time_task, time_tasks
 
 #: Largest relative difference of the two best rounds of a layer that is kept.
 REPEATABLE = 0.10
+#: Tasks that a worker times in one piece, about a second.
+PIECE_TASKS = 16
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class CollectRequest:
     """What to measure and where the parquet goes.
 
     ``plan`` names a file whose layers are measured again instead of a fresh plan of ``layers`` layers. ``budget_ms`` is the
-    time spent on the repeated calls of one layer in one round.
+    time spent on the repeated calls of one layer in one round, ``stopwatch`` the class that times (``package.module:class``).
     """
 
     out: Path
@@ -52,6 +54,7 @@ class CollectRequest:
     seed: int = 0
     plan: Path | None = None
     budget_ms: float = 45.0
+    stopwatch: str = STOPWATCH
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,18 @@ def collect(
     request: CollectRequest,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    mapper: Mapper | None = None,
 ) -> CollectSummary:
     """Measure all layers in all rounds and write the parquet. Called again after an interruption, it goes on where it was.
+
+    ``mapper`` says which workers measure; None for one child process of this machine. Workers must be machines of one kind.
+    Those that share a machine disturb each other's times, which is told by a warning.
 
     Raises:
         ConfigError: a number of the request is out of range.
         DataFileError: the plan cannot be read, or the journal is damaged or belongs to another plan.
         OutputError: the journal or the result cannot be written; what was measured before is in the journal.
-        WorkerError: the measuring process failed; what it measured is in the journal.
+        WorkerError: the measuring failed or workers differ; what was measured is in the journal.
         CancelledByUserError: ``cancelled`` said so; what was measured is in the journal.
     """
     for name, low in (("layers", 1), ("rounds", 2), ("threads", 1)):
@@ -95,14 +102,35 @@ def collect(
             if progress:
                 progress(len(done), total)
 
-        if tasks:
-            layers = [config.model_dump(include=set(INTEGER_FIELDS)) for config, _ in plan]
-            work = {"layers": layers, "tasks": tasks, "threads": request.threads, "budget_ms": request.budget_ms}
-            run_in_child(f"{__name__}:measure_in_this_process", work, record, cancelled)
-    summary = _write(request, plan, done)
+        machine = _measure(request, plan, tasks, record, cancelled, mapper) if tasks else Machine.this()
+    summary = _write(request, plan, done, machine)
     with suppress(OSError):
         journal.unlink()
     return summary
+
+
+def _measure(
+    request: CollectRequest,
+    plan: list[tuple[ConvConfig, str]],
+    tasks: list[Task],
+    record: Callable[[Message], None],
+    cancelled: Callable[[], bool] | None,
+    mapper: Mapper | None,
+) -> Machine:
+    """Time the tasks in a child process or by workers; tells on which machine (of several alike, the first)."""
+    layers = [config.model_dump(include=set(INTEGER_FIELDS)) for config, _ in plan]
+    work = TimingWork(layers, request.threads, request.budget_ms, request.stopwatch)
+    if mapper is None:
+        run_in_child(f"{__name__}:measure_in_this_process", asdict(work) | {"tasks": tasks}, record, cancelled)
+        return Machine.this()
+    party = Party()
+    pieces = (tasks[start : start + PIECE_TASKS] for start in range(0, len(tasks), PIECE_TASKS))
+    for machine, messages in mapper.map(time_tasks, work, pieces, cancelled):
+        if party.join(machine):
+            logger.warning("several workers measure on %s: they disturb each other's times", machine.host)
+        for message in messages:
+            record(message)
+    return party.first or Machine.this()
 
 
 def _opened(journal: Path) -> RawIOBase:
@@ -123,20 +151,10 @@ def _append(file: RawIOBase, journal: Path, message: Message) -> None:
 
 def measure_in_this_process(request: Message, send: Callable[[Message], None]) -> Message:
     """Body of the child process: time each task (round, layer) and send what was found."""
-    from cnnpredict_gui.bench.convolution import Stopwatch
-
-    watch = Stopwatch(request["threads"], budget_ms=request["budget_ms"])
-    for number, layer in request["tasks"]:
-        timing = watch.time(ConvConfig(**request["layers"][layer]))
-        send(
-            {
-                "round": number,
-                "layer": layer,
-                "median_ms": timing.median_ms,
-                "min_ms": timing.min_ms,
-                "relative_std": timing.relative_std,
-            }
-        )
+    tasks = request.pop("tasks")
+    work = TimingWork(**request)
+    for number, layer in tasks:
+        send(time_task(work, (number, layer)))
     return {}
 
 
@@ -183,7 +201,9 @@ def _read_journal(journal: Path, header: Message) -> dict[tuple[int, int], Messa
     return found
 
 
-def _write(request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: dict[tuple[int, int], Message]) -> CollectSummary:
+def _write(
+    request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: dict[Task, Message], machine: Machine
+) -> CollectSummary:
     """Keep what repeats and write it with how it was measured."""
     found = [[done[number, layer] for number in range(request.rounds)] for layer in range(len(plan))]
     medians = np.sort(np.array([[row["median_ms"] for row in rounds] for rounds in found]), axis=1)
@@ -195,7 +215,7 @@ def _write(request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: di
         request.out, len(plan), len(keep), 100 * float(np.median(spread)), 100 * float(np.percentile(spread, 90))
     )
     kept = [plan[layer] for layer in keep]
-    columns = _described(request, [config for config, _ in kept])
+    columns = _described(request, [config for config, _ in kept], machine)
     columns["time_ms"] = medians[keep, 0]
     columns["median_ms"] = np.median(medians[keep], axis=1)
     columns["repeatability"] = spread[keep].astype(np.float32)
@@ -203,17 +223,17 @@ def _write(request: CollectRequest, plan: list[tuple[ConvConfig, str]], done: di
         [min(found[layer], key=lambda row: float(row["median_ms"]))["relative_std"] for layer in keep], dtype=np.float32
     )
     columns["networks"] = [names for _, names in kept]
-    table = pa.table(columns).replace_schema_metadata(_circumstances(request, summary))
+    table = pa.table(columns).replace_schema_metadata(_circumstances(request, summary, machine))
     with atomic_write(request.out) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return summary
 
 
-def _described(request: CollectRequest, configs: list[ConvConfig]) -> dict[str, Any]:
+def _described(request: CollectRequest, configs: list[ConvConfig], machine: Machine) -> dict[str, Any]:
     same = {
         "target": request.target,
-        "device": processor_name(),
-        "framework": f"PyTorch {version('torch')} / oneDNN",
+        "device": machine.cpu_model,
+        "framework": f"PyTorch {machine.torch} / oneDNN",
         "time_kind": "framework_wall_clock",
     }
     columns: dict[str, Any] = {name: [value] * len(configs) for name, value in same.items()}
@@ -225,15 +245,15 @@ def _described(request: CollectRequest, configs: list[ConvConfig]) -> dict[str, 
     return columns
 
 
-def _circumstances(request: CollectRequest, summary: CollectSummary) -> dict[str, str]:
+def _circumstances(request: CollectRequest, summary: CollectSummary, machine: Machine) -> dict[str, str]:
     return {
-        "cpu_model": processor_name(),
-        "logical_cpus": str(psutil.cpu_count()),
+        "cpu_model": machine.cpu_model,
+        "logical_cpus": str(machine.logical_cpus),
         "threads": str(request.threads),
         "rounds": str(request.rounds),
-        "torch": version("torch"),
-        "numpy": version("numpy"),
-        "system": platform.platform(),
+        "torch": machine.torch,
+        "numpy": machine.numpy,
+        "system": machine.system,
         "repeatability": f"two best rounds agree within {summary.repeatability_median:.1f} % (median), "
         f"{summary.repeatability_90th:.1f} % (90th percentile); {summary.kept} of {summary.measured} layers kept",
     }

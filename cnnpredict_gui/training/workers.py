@@ -7,7 +7,9 @@ whose address the user gave is connected to. Dask runs what its peers send: use 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import pickle
 import platform
 import sys
 import warnings
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -88,6 +90,8 @@ class LocalWorkers:
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[Result]:
         """See :class:`cnnpredict_gui.infra.parallel.Mapper`."""
+        # Loky renews workers that have grown and warns in a thread of its own, which must not end if warnings are errors.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         with TemporaryDirectory(prefix="cnnpredict-", ignore_cleanup_errors=True) as folder:
             place = str(Path(folder) / "shared")
             joblib.dump(shared, place)
@@ -198,28 +202,36 @@ class _Watch:
 
 
 class _Holder:
-    """What pieces share, as one object that Dask sends to every worker once."""
+    """What pieces share, as one object that travels packed: workers pass it on to each other without opening it."""
 
     def __init__(self, content: Any) -> None:
-        self.content = content
+        self._packed = pickle.dumps(content)
         self._token = uuid4().hex
 
     def __dask_tokenize__(self) -> str:
         return self._token
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_packed": self._packed, "_token": self._token}
+
+    @cached_property
+    def content(self) -> Any:
+        """The object, unpacked once per process."""
+        return pickle.loads(self._packed)  # noqa: S301 - from the cluster the user trusts
+
 
 def _run_with_file(function: Callable[[Any, Any], Any], place: str, item: Any) -> Any:
-    return _run(function, _read(place), item)
+    return _run(function, lambda: _read(place), item)
 
 
 def _run_held(function: Callable[[Any, Any], Any], holder: _Holder, item: Any) -> Any:
-    return _run(function, holder.content, item)
+    return _run(function, lambda: holder.content, item)
 
 
-def _run(function: Callable[[Any, Any], Any], shared: Any, item: Any) -> Any:
+def _run(function: Callable[[Any, Any], Any], shared: Callable[[], Any], item: Any) -> Any:
     """One piece in a worker, its own calls of joblib on one thread."""
     with _one_at_a_time, joblib.parallel_config(backend="threading", n_jobs=1):
-        return function(shared, item)
+        return function(shared(), item)
 
 
 @lru_cache(maxsize=1)
@@ -234,12 +246,16 @@ def _connected(address: str) -> Iterator[Any]:
         import distributed
     except ImportError:
         raise WorkerError("Dask is not installed", "install it: pip install 'cnnpredict-gui[cluster]'") from None
-    try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
-    except (OSError, ValueError, TypeError) as error:
-        hint = "start one with 'dask scheduler', workers with 'dask worker ADDRESS', and give its ADDRESS, e.g. tcp://10.0.0.5:8786"
-        raise WorkerError(f"no Dask scheduler answers at {address}: {str(error).splitlines()[0]}", hint) from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
+    try:
+        kind = asyncio.run(_kind_of(address))
+        if kind != "Scheduler":
+            raise ValueError(f"a Dask {kind.lower()} is there")
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else f"nothing within {CONNECT_SECONDS:g} s"
+        hint = "start one with 'dask scheduler', workers with 'dask worker ADDRESS', and give its ADDRESS, e.g. tcp://10.0.0.5:8786"
+        raise WorkerError(f"no Dask scheduler answers at {address}: {reason}", hint) from None
     with client:
         try:
             client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
@@ -251,6 +267,18 @@ def _connected(address: str) -> Iterator[Any]:
                 "a worker runs one piece at a time: start workers with --nthreads 1 --nworkers CORES to use all cores"
             )
         yield client
+
+
+async def _kind_of(address: str) -> str:
+    """What answers at an address, e.g. ``Scheduler``; the client alone would wait for ever for a server that is silent."""
+    from distributed.core import rpc
+
+    async with asyncio.timeout(CONNECT_SECONDS):
+        peer = rpc(address)
+        try:
+            return str((await peer.identity())["type"])
+        finally:
+            await peer.close_rpc()
 
 
 def _check_versions(client: Any, address: str) -> None:
