@@ -196,7 +196,7 @@ def _answer(
         out[new if new not in piece.columns or new == name else f"input_{new}"] = (
             array if repeat is None else array.take(repeat)
         )
-    constants = {
+    constants: dict[str, list[str]] = {
         "model_name": [predictor.name for predictor in predictors],
         "model_version": [predictor.version for predictor in predictors],
         "target": [predictor.target.name for predictor in predictors],
