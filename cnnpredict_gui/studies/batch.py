@@ -202,9 +202,9 @@ def _answer(
         "target": [predictor.target.name for predictor in predictors],
         "time_kind": [predictor.target.time_kind for predictor in predictors],
     }
-    for name, values in constants.items():
-        words = list(dict.fromkeys(values))  # Parquet files hold arbitrary bytes where a word of a dictionary occurs twice
-        indices = np.array([words.index(value) for value in values], dtype=np.int32)
+    for name, texts in constants.items():
+        words = list(dict.fromkeys(texts))  # Parquet files hold arbitrary bytes where a word of a dictionary occurs twice
+        indices = np.array([words.index(text) for text in texts], dtype=np.int32)
         out[name] = pa.DictionaryArray.from_arrays(pa.array(np.tile(indices, len(piece))), pa.array(words, pa.string()))
     rows = np.flatnonzero(valid)
     batches = [answers[predictor.name] for predictor in predictors] if answers else []
