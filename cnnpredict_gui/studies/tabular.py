@@ -258,6 +258,7 @@ def _read_parquet(path: Path, rows: int, columns: Sequence[str] | None) -> Itera
         wanted = [name for name in names if columns is None or name in columns]
         start = 1
         for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            batch.validate(full=True)  # texts that are no UTF-8 would else be found by whoever reads them
             arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
             yield Piece(arrays, np.arange(start, start + len(batch), dtype=np.int64))
             start += len(batch)

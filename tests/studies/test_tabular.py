@@ -113,3 +113,12 @@ def test_suggestions() -> None:
         "Cout": "output_channels",
         "kernel": "kernel_size",
     }
+
+
+def test_parquet_texts_that_are_no_text(tmp_path: Path) -> None:
+    """Found by fuzzing: such cells used to be told by Python's decoder, not by us."""
+    path = tmp_path / "layers.parquet"
+    broken = pa.StringArray.from_buffers(1, pa.array([0, 2], pa.int32()).buffers()[1], pa.py_buffer(b"\xc4x"))
+    pq.write_table(pa.table({"name": broken, "stride": [1]}), path)
+    with pytest.raises(DataFileError, match="damaged"):
+        open_table(path)
