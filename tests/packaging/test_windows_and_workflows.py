@@ -115,7 +115,7 @@ def test_scripts_that_workflows_and_make_call_exist_and_parse() -> None:
     named = {name for text in texts for name in re.findall(r"packaging/[\w/]+\.(?:sh|py)", text)}
     assert len(named) >= 12
     assert [name for name in sorted(named) if not (product.ROOT / name).is_file()] == []
-    bash = shutil.which("bash")
+    bash = shutil.which("bash") if sys.platform != "win32" else None
     for script in product.PACKAGING.rglob("*.sh"):
         if bash:
             subprocess.run([bash, "-n", str(script)], check=True)
