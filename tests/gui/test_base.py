@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 import cnnpredict_gui
@@ -24,7 +24,7 @@ from cnnpredict_gui.gui.format import scaled, sig3
 from cnnpredict_gui.gui.legend import family_legend
 from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.tables import Column, TableView
-from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme, set_role
 from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
 from tests.gui.conftest import Reports
 from tests.gui.contract import WidgetContract
@@ -318,3 +318,24 @@ def test_bad_state_changes_nothing(data: dict[str, object]) -> None:
     with pytest.raises(DataFileError):
         state.from_json(data)
     assert state.to_json() == before
+
+
+def test_no_style_sheets() -> None:
+    """With one, every change of the theme and every new widget costs many times as long; ``set_role`` does what is needed."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in Path(cnnpredict_gui.__file__).parent.glob("gui/*.py")}
+    assert sources and not [name for name, text in sources.items() if "setStyleSheet" in text]
+    assert [name for name, text in sources.items() if 'setProperty("role"' in text] == ["theme.py"]
+
+
+def test_roles_follow_the_theme(qtbot: QtBot, bare_context: AppContext) -> None:
+    label, plain = QLabel("x"), QLabel("y")
+    qtbot.addWidget(label)
+    qtbot.addWidget(plain)
+    for role in ("muted", "warning", "error"):
+        set_role(label, role)
+        for theme in (DARK, LIGHT):
+            bare_context.theme.apply(theme)
+            assert label.palette().windowText().color().name() == getattr(theme, role).lower() and not label.font().bold()
+            assert plain.palette().windowText().color().name() == theme.text.lower()
+    set_role(label, "title")
+    assert label.font().bold() and label.palette().windowText().color().name() == LIGHT.text.lower()
