@@ -329,8 +329,9 @@ def test_no_style_sheets() -> None:
 
 def test_roles_follow_the_theme(qtbot: QtBot, bare_context: AppContext) -> None:
     label, plain = QLabel("x"), QLabel("y")
-    qtbot.addWidget(label)
-    qtbot.addWidget(plain)
+    for one in (label, plain):
+        qtbot.addWidget(one)
+        one.show()
     for role in ("muted", "warning", "error"):
         set_role(label, role)
         for theme in (DARK, LIGHT):
