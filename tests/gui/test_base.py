@@ -336,6 +336,7 @@ def test_roles_follow_the_theme(qtbot: QtBot, bare_context: AppContext) -> None:
         set_role(label, role)
         for theme in (DARK, LIGHT):
             bare_context.theme.apply(theme)
+            qtbot.wait(1)  # Qt tells its widgets of a palette in a turn of the event loop
             assert label.palette().windowText().color().name() == getattr(theme, role).lower() and not label.font().bold()
             assert plain.palette().windowText().color().name() == theme.text.lower()
     set_role(label, "title")
