@@ -23,6 +23,8 @@ SCALES = (100, 200)
 SIZE = "1280x800"
 #: Target whose predictors are timed for the picture of the benchmark.
 SHOWN_TARGET = "gpul40s"
+#: Network whose layers are timed for the picture of the measurements.
+SHOWN_NETWORK = "resnet50"
 _LIMIT_S = 180
 
 
@@ -57,6 +59,13 @@ def fill_history(home: Path) -> None:
     BenchmarkHistory().add(run_benchmark(Plan(jobs_for(entries, native=True), iterations=200), library.folders))
 
 
+def fill_measurements(home: Path) -> None:
+    """Real layers of one network timed, so that the pictures of that page have something to show."""
+    command = [sys.executable, "-m", "cnnpredict_gui.cli", "measure", "--network", SHOWN_NETWORK]
+    environment = {**os.environ, "CNNPREDICT_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, env=environment, capture_output=True, timeout=_LIMIT_S, check=True)
+
+
 def main() -> int:
     """Take all pictures; the exit code is 1 when one failed."""
     parser = argparse.ArgumentParser(description="Pictures of every view, light and dark, at 100 and 200 percent.")
@@ -71,6 +80,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cnnpredict-") as home:
         if "machine.predictors" in views:
             fill_history(Path(home))
+        if "machine.measure" in views:
+            fill_measurements(Path(home))
         for view, theme, scale in product(views, THEMES, SCALES):
             begin = time.perf_counter()
             problem = take(view, theme, scale, arguments.out.absolute(), options, Path(home))
