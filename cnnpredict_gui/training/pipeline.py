@@ -131,9 +131,7 @@ def _train(run: _Run) -> list[ModelCard]:
     own, others = load_measurements(request.data, request.target)
     if len(own) < MIN_ROWS:
         raise DataFileError(f"only {len(own)} usable rows of {request.target}", f"measure at least {MIN_ROWS} layers")
-    run.total = sum(
-        2 * _folds(name, len(own))[0] + _folds(name, len(own))[1] + _trials(request, name) + 1 for name in request.families
-    )
+    run.total = sum(_fits(request, name, len(own)) for name in request.families)
     held_out: dict[str, Floats] = {}
     cards: list[ModelCard] = []
     for family in request.families:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -40,7 +39,7 @@ class Machine:
         """The machine and process that this runs in."""
         cores = psutil.cpu_count() or 1
         return cls(
-            socket.gethostname(), os.getpid(), processor_name(), cores, platform.platform(), version("torch"), version("numpy")
+            platform.node(), os.getpid(), processor_name(), cores, platform.platform(), version("torch"), version("numpy")
         )
 
 

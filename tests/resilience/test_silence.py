@@ -23,6 +23,10 @@ NETWORK = {
 #: Where one of them, or Qt's, is used all the same, and for what.
 ALLOWED = {
     ("gui/single_instance.py", "PySide6.QtNetwork"): "a local socket: a second start hands its file to the first",
+    (
+        "training/workers.py",
+        "asyncio",
+    ): "asks the Dask scheduler whose address the user gave; nothing is connected to without --dask",
 }
 
 
