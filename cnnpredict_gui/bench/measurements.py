@@ -17,7 +17,7 @@ from typing import Any
 
 from cnnpredict_gui.core.config import CONFIG_FIELDS, ConvConfig
 from cnnpredict_gui.core.errors import DataFileError, OutputError
-from cnnpredict_gui.core.measurement import Measurement, Setting, usable
+from cnnpredict_gui.core.measurement import TIMING_FIELDS, Measurement, Setting, usable
 from cnnpredict_gui.infra.csv_text import Cell, csv_text
 from cnnpredict_gui.infra.files import atomic_text
 from cnnpredict_gui.infra.json_store import set_aside
@@ -26,22 +26,10 @@ from cnnpredict_gui.infra.paths import data_dir
 FORMAT = 1
 FILE_NAME = "measurements.sqlite"
 logger = logging.getLogger(__name__)
-_TIMES = (
-    "median_ms",
-    "min_ms",
-    "p25_ms",
-    "p75_ms",
-    "relative_std",
-    "repeats",
-    "device_ms",
-    "stable",
-    "interrupted",
-    "own_time",
-)
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS measurement (
     config TEXT NOT NULL, setting TEXT NOT NULL, measured_at TEXT NOT NULL,
-    {", ".join(f"{name} REAL" for name in _TIMES)},
+    {", ".join(f"{name} REAL" for name in TIMING_FIELDS)},
     PRIMARY KEY (config, setting)
 )"""
 #: Columns of an exported table, besides those of the layer.
@@ -68,11 +56,16 @@ class MeasurementStore:
             OutputError: the file cannot be written.
         """
         rows = [
-            (_config_text(one.config), _setting_text(one.setting), one.measured_at, *(getattr(one, name) for name in _TIMES))
+            (
+                _config_text(one.config),
+                _setting_text(one.setting),
+                one.measured_at,
+                *(getattr(one, name) for name in TIMING_FIELDS),
+            )
             for one in measurements
             if usable(one)
         ]
-        marks = ", ".join("?" * (3 + len(_TIMES)))
+        marks = ", ".join("?" * (3 + len(TIMING_FIELDS)))
         with self._open() as connection, connection:
             connection.executemany(f"INSERT OR REPLACE INTO measurement VALUES ({marks})", rows)  # noqa: S608 - no outside text
 
@@ -143,7 +136,9 @@ def _setting_text(setting: Setting) -> str:
 def _measurement(row: tuple[Any, ...]) -> Measurement | None:
     config, setting, measured_at, *times = row
     try:
-        values: dict[str, Any] = {name: nan if value is None else value for name, value in zip(_TIMES, times, strict=True)}
+        values: dict[str, Any] = {
+            name: nan if value is None else value for name, value in zip(TIMING_FIELDS, times, strict=True)
+        }
         values |= {
             "repeats": int(values["repeats"]),
             "stable": bool(values["stable"]),

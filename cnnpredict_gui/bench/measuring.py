@@ -15,7 +15,7 @@ from cnnpredict_gui.bench.conditions import Conditions, Watcher
 from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
-from cnnpredict_gui.core.measurement import Measurement, Setting
+from cnnpredict_gui.core.measurement import TIMING_FIELDS, Measurement, Setting
 
 if TYPE_CHECKING:
     from cnnpredict_gui.bench.convolution import Stopwatch
@@ -169,21 +169,7 @@ def _timed(watch: Stopwatch, config: ConvConfig, device: str) -> Message:
         return {"error": str(error)}
     except RuntimeError as error:  # PyTorch has no kernel for it, or memory ran out
         return {"error": str(error).splitlines()[0][:200]}
-    return {name: getattr(timing, name) for name in _TIMING_FIELDS}
-
-
-_TIMING_FIELDS = (
-    "median_ms",
-    "min_ms",
-    "p25_ms",
-    "p75_ms",
-    "relative_std",
-    "repeats",
-    "device_ms",
-    "stable",
-    "interrupted",
-    "own_time",
-)
+    return {name: getattr(timing, name) for name in TIMING_FIELDS}
 
 
 def _check_memory(config: ConvConfig, device: str) -> None:

@@ -9,6 +9,20 @@ from math import isfinite, nan
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.names import Target, is_processor
 
+#: What a stopwatch says of a layer, in the order in which it is kept.
+TIMING_FIELDS = (
+    "median_ms",
+    "min_ms",
+    "p25_ms",
+    "p75_ms",
+    "relative_std",
+    "repeats",
+    "device_ms",
+    "stable",
+    "interrupted",
+    "own_time",
+)
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.symbols import draw_symbol, hatch
-from cnnpredict_gui.gui.theme import LIGHT, Theme
 
 _MAX_THICKNESS = 20
 _SOLID = Qt.PenStyle.SolidLine
@@ -56,33 +55,20 @@ class Panel:
     measured_ms: float = math.nan
 
 
-class BarsItem(pg.GraphicsObject):  # type: ignore[misc]
+class BarsItem(PixelItem):
     """Draws the bars of one panel in pixels, so that symbols, hatching and numbers keep their size."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bars: tuple[Bar, ...] = ()
         self.places: list[float] = []
-        self.theme: Theme = LIGHT
         self.log = True
         self.focus = ""
         self.baseline = self.measured = math.nan
-        self.title = ""
-        self._bounds = QRectF(0, 0, 1, 1)
 
     def position(self, time_ms: float) -> float:
         """Place of a time on the axis."""
         return math.log10(time_ms) if self.log else time_ms
-
-    def set_bounds(self, bounds: QRectF) -> None:
-        """The part of the axes that is shown."""
-        if bounds != self._bounds:
-            self.prepareGeometryChange()
-            self._bounds = bounds
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        return self._bounds
 
     def colour(self, bar: Bar) -> QColor:
         """Colour of the family, or of the series."""

@@ -14,9 +14,9 @@ from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.gui.axes import NumberAxis
+from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.series import SeriesStyle
 from cnnpredict_gui.gui.symbols import draw_symbol
-from cnnpredict_gui.gui.theme import LIGHT, Theme
 
 Floats = npt.NDArray[np.float64]
 #: About so many points of a curve get a symbol, besides those without neighbours.
@@ -75,32 +75,19 @@ class ValueAxis(NumberAxis):
         return [texts.get(value, "") for value in values]
 
 
-class CurvesItem(pg.GraphicsObject):  # type: ignore[misc]
+class CurvesItem(PixelItem):
     """Draws bands, lines (dashed where extrapolating), symbols, marks of missing points, the crosshair and the present value.
 
     ``missing``, ``crosshair`` and ``present`` are positions on the x axis; NaN for none.
     """
 
     def __init__(self, title: str = "") -> None:
-        super().__init__()
-        self.title = title
+        super().__init__(title)
         self.curves: list[DrawnCurve] = []
         self.missing: Floats = np.array([])
         self.crosshair = math.nan
         self.present = math.nan
         self.bands = True
-        self.theme: Theme = LIGHT
-        self._bounds = QRectF(0, 0, 1, 1)
-
-    def set_bounds(self, bounds: QRectF) -> None:
-        """The part of the axes that is shown."""
-        if bounds != self._bounds:
-            self.prepareGeometryChange()
-            self._bounds = bounds
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        return self._bounds
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()

@@ -14,13 +14,14 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.curves import Floats
+from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.symbols import hatch
-from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.theme import Theme
 
 _AXIS_PX = 48
 
 
-class StripItem(pg.GraphicsObject):  # type: ignore[misc]
+class StripItem(PixelItem):
     """Bars of one predictor; arrays have shape (n,) over the convolutions, times in ms."""
 
     def __init__(self) -> None:
@@ -32,21 +33,8 @@ class StripItem(pg.GraphicsObject):  # type: ignore[misc]
         #: Times measured on this machine, NaN where there is none; empty for none at all.
         self.measured: Floats = np.array([])
         self.colour = "#000000"
-        self.title = ""
         self.log = False
         self.cursor = -1
-        self.theme: Theme = LIGHT
-        self._bounds = QRectF(0, 0, 1, 1)
-
-    def set_bounds(self, bounds: QRectF) -> None:
-        """The part of the axes that is shown."""
-        if bounds != self._bounds:
-            self.prepareGeometryChange()
-            self._bounds = bounds
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        return self._bounds
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
