@@ -222,17 +222,21 @@ def test_workers_of_other_versions_are_refused(address: str, monkeypatch: pytest
         pass
 
 
-def test_one_worker_and_none() -> None:
-    with start_cluster(1) as cluster:
-        with open_workers(dask=cluster.scheduler_address) as mapper:
-            assert os.getpid() not in {process for _, process in mapper.map(add, 1, range(4))}
-            with pytest.raises(WorkerError, match=r"workers at .* were lost"):
-                list(mapper.map(end_process, 1, range(2)))
-        cluster.scale(0)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "FIRST_WORKER_SECONDS", 0.5)
-            with pytest.raises(WorkerError, match="has no worker"), open_workers(dask=cluster.scheduler_address):
-                pass
+def test_one_worker_and_its_loss() -> None:
+    with start_cluster(1) as cluster, open_workers(dask=cluster.scheduler_address) as mapper:
+        assert os.getpid() not in {process for _, process in mapper.map(add, 1, range(4))}
+        with pytest.raises(WorkerError, match=r"workers at .* were lost"):
+            list(mapper.map(end_process, 1, range(2)))
+
+
+def test_a_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_WORKER_SECONDS", 0.5)
+    with (
+        start_cluster(0) as cluster,
+        pytest.raises(WorkerError, match="has no worker"),
+        open_workers(dask=cluster.scheduler_address),
+    ):
+        pass
 
 
 def test_a_scheduler_that_goes_away() -> None:
