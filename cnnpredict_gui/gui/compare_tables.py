@@ -13,6 +13,7 @@ from cnnpredict_gui.gui.compare_data import CompareResult
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.format import interval, percent, scaled, sig3
+from cnnpredict_gui.gui.measured_columns import measured_columns
 from cnnpredict_gui.gui.prediction_cells import config_columns
 from cnnpredict_gui.gui.state import Pinned
 from cnnpredict_gui.gui.tables import Column, TableView
@@ -62,22 +63,10 @@ COLUMNS: tuple[Column, ...] = (
         "Difference to the baseline's time",
         numeric=True,
     ),
-    Column(
-        "measured_ms",
-        "measured (ms)",
+    *measured_columns(
         lambda r: r.measured_ms,
-        tip="Measured on this machine in the same kind of time (This machine, Measure)",
-        hidden=True,
-        numeric=True,
-    ),
-    Column(
-        "error_percent",
-        "error",
         lambda r: r.error_percent,
-        lambda r: percent(r.error_percent, signed=True),
-        "Prediction against the measured time; positive where it is too high",
-        hidden=True,
-        numeric=True,
+        "Measured on this machine in the same kind of time (This machine, Measure)",
     ),
     Column(
         "images_per_s", "images/s", lambda r: r.images_per_s, tip="Images per second through this layer alone", numeric=True

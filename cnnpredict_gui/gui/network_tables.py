@@ -16,6 +16,7 @@ from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, percent, scaled
 from cnnpredict_gui.gui.layer_chart import network_constants
 from cnnpredict_gui.gui.legend import family_legend, measured_legend
+from cnnpredict_gui.gui.measured_columns import measured_columns
 from cnnpredict_gui.gui.network_data import LayerRow, NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.switch import LogSwitch
@@ -57,22 +58,8 @@ LAYER_TABLE = (
         tip="The measured time of one occurrence lies in here in 90 of 100 cases",
         numeric=True,
     ),
-    Column(
-        "measured_ms",
-        "measured (ms)",
-        lambda r: r.measured_ms,
-        tip="One occurrence, measured on this machine in the same kind of time",
-        hidden=True,
-        numeric=True,
-    ),
-    Column(
-        "error_percent",
-        "error",
-        lambda r: r.error_percent,
-        lambda r: percent(r.error_percent, signed=True),
-        "Prediction against the measured time; positive where it is too high",
-        hidden=True,
-        numeric=True,
+    *measured_columns(
+        lambda r: r.measured_ms, lambda r: r.error_percent, "One occurrence, measured on this machine in the same kind of time"
     ),
     Column(
         "share",
@@ -115,22 +102,10 @@ SUM_TABLE = (
         tip="Interval of the sum; the layers' intervals are not simply added",
         numeric=True,
     ),
-    Column(
-        "measured_ms",
-        "measured (ms)",
+    *measured_columns(
         lambda r: r.measured_total_ms,
-        tip="Sum of the layers measured on this machine, if all of them were",
-        hidden=True,
-        numeric=True,
-    ),
-    Column(
-        "error_percent",
-        "error",
         lambda r: r.measured_error_percent,
-        lambda r: percent(r.measured_error_percent, signed=True),
-        "Prediction against the measured time; positive where it is too high",
-        hidden=True,
-        numeric=True,
+        "Sum of the layers measured on this machine, if all of them were",
     ),
     Column(
         "independent_90_ms",
