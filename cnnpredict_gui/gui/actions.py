@@ -89,8 +89,10 @@ class Actions(QObject):
         return list(self._actions.values())
 
     def of_menu(self, menu: str) -> list[QAction]:
-        """Actions of one menu."""
-        return list(self._menus[menu])
+        """Actions of one menu; those of one group stand together, where the first of them was added."""
+        actions = self._menus[menu]
+        groups = list(dict.fromkeys(action.property("group") for action in actions))
+        return sorted(actions, key=lambda action: groups.index(action.property("group")))
 
 
 def _connect(action: QAction, slot: Callable[..., Any]) -> None:

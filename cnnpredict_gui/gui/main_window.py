@@ -81,8 +81,12 @@ class MainWindow(QMainWindow):
             self._menus[name] = menu
 
     def _fill_menu(self, name: str) -> None:
+        """Put the menu's actions into it. ``QMenu.clear`` would take away Python's hold of actions that Qt made."""
         menu, group = self._menus[name], ""
-        menu.clear()
+        for old in menu.actions():
+            menu.removeAction(old)
+            if old.isSeparator():
+                old.deleteLater()
         for action in self.actions_.of_menu(name):
             if group and action.property("group") != group:
                 menu.addSeparator()

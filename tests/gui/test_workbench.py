@@ -83,6 +83,24 @@ def test_ctrl_k_and_the_search_button_open_the_palette(qtbot: QtBot, started: Ap
     palette.close()
 
 
+def test_menus_open_again_and_again_with_their_groups_together(qtbot: QtBot, started: Application) -> None:
+    bar = started.window.menuBar()
+    first: dict[str, list[str]] = {}
+    for _ in range(3):
+        for entry in bar.actions():
+            menu = entry.menu()
+            assert isinstance(menu, QMenu)
+            qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.actionGeometry(entry).center())
+            qtbot.waitUntil(menu.isVisible, timeout=5_000)
+            texts = [action.text() for action in menu.actions()]
+            assert texts == first.setdefault(entry.text(), texts)
+            qtbot.keyClick(menu, Qt.Key.Key_Escape)
+    assert first["&File"][:3] == ["&Open…", "Open &recent", "&Import model…"]
+    assert first["&File"][-2:] == ["", "&Quit"], "the last entry, behind a line"
+    started.context.actions["edit.reset"].trigger()
+    assert started.context.actions["edit.undo"].text().startswith("&Undo"), "Python still holds the actions"
+
+
 def test_sessions_through_menus_drop_and_recent_files(
     qtbot: QtBot, started: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
