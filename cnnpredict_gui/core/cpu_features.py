@@ -70,7 +70,7 @@ def path_codes(q: Quantities, lanes: int) -> npt.NDArray[np.int64]:
     image = q["input_channels"] * q["input_height"] * q["input_width"]
     native = ~(wants & (grouped | large | (q["batch_size"] > 1) | (image > _NATIVE_ELEMENTS)))
     depthwise = grouped & (q["cg"] == 1) & (q["kg"] == 1)
-    blocked = (_group_block(q, lanes) > 0) | ((q["cg"] == 1) & (q["kg"] % 32 == 0))
+    blocked = (_group_block(q, lanes) > 0) | ((q["cg"] == 1) & _whole(q["kg"] / 32))
     reach = np.where(depthwise, 6, 28) if lanes > 8 else np.where(depthwise, 4, 3)
     far = q["padding_width"] > np.minimum(reach, q["ow"])
     whole = (q["input_height"] == q["oh"] * q["stride_height"]) & (q["input_width"] == q["ow"] * q["stride_width"])
@@ -92,20 +92,26 @@ def _group_block(q: Quantities, lanes: int) -> Floats:
     block = np.zeros(len(q["cg"]))
     for size in (4, 8, 16):
         if size <= lanes and (size >= 8 or lanes > 8):
-            block = np.where((q["cg"] % size == 0) & (q["kg"] % size == 0), size, block)
+            block = np.where(_whole(q["cg"] / size) & _whole(q["kg"] / size), size, block)
     return block
+
+
+def _whole(values: Floats) -> npt.NDArray[np.bool_]:
+    """Whether each value is a whole number: of a quotient much faster than the remainder."""
+    whole: npt.NDArray[np.bool_] = values == np.floor(values)
+    return whole
 
 
 def _valid_share(q: Quantities, axis: str) -> Floats:
     """Share of a kernel's taps along an axis that fall on the input, not on padding, over all outputs; shape (n,)."""
     size, kernel, out = q[f"input_{axis}"], q[f"kernel_{axis}"], q["oh" if axis == "height" else "ow"]
     stride, padding, dilation = q[f"stride_{axis}"], q[f"padding_{axis}"], q[f"dilation_{axis}"]
-    count = np.minimum(kernel, _TAPS)
-    numbers = np.arange(count.max(initial=0))[:, None]
-    taps = np.floor((numbers + 0.5) * kernel / count) * dilation
-    first = np.maximum(np.ceil((padding - taps) / stride), 0)
-    last = np.minimum(np.floor((size - 1 + padding - taps) / stride), out - 1)
-    total = np.where(numbers < count, np.maximum(last - first + 1, 0), 0).sum(axis=0)
+    count, total = np.minimum(kernel, _TAPS), np.zeros(len(kernel))
+    for number in range(int(count.max(initial=0))):
+        tap = np.floor((number + 0.5) * kernel / count) * dilation
+        first = np.maximum(np.ceil((padding - tap) / stride), 0)
+        last = np.minimum(np.floor((size - 1 + padding - tap) / stride), out - 1)
+        total += np.where(number < count, np.maximum(last - first + 1, 0), 0)
     share: Floats = np.maximum(total, 1) / (count * out)
     return share
 
@@ -151,7 +157,7 @@ def _work(q: Quantities, lanes: int) -> _Work:
     blocked_input = ~products & ~flat
     moved_in = np.where(blocked_input, np.ceil(q["input_channels"] / block) * block, 0) * q["input"] / q["input_channels"]
     moved_out = np.where(native, 0.0, q["batch_size"] * pixels * outside)
-    ragged_in, ragged_out = blocked_input & (q["input_channels"] % block > 0), ~products & (q["output_channels"] % block > 0)
+    ragged_in, ragged_out = blocked_input & ~_whole(q["input_channels"] / block), ~products & ~_whole(q["output_channels"] / block)
     padded = np.where(ragged_in, moved_in, 0) + np.where(ragged_out, moved_out, 0)
     as_it_is = (weights == q["weight"]) & (pixels * q["taps"] == q["input_height"] * q["input_width"])
     columns = np.where(products & ~as_it_is, q["gemm_m"] * q["gemm_k"] * q["groups"], 0.0)
