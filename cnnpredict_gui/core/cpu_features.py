@@ -157,7 +157,8 @@ def _work(q: Quantities, lanes: int) -> _Work:
     blocked_input = ~products & ~flat
     moved_in = np.where(blocked_input, np.ceil(q["input_channels"] / block) * block, 0) * q["input"] / q["input_channels"]
     moved_out = np.where(native, 0.0, q["batch_size"] * pixels * outside)
-    ragged_in, ragged_out = blocked_input & ~_whole(q["input_channels"] / block), ~products & ~_whole(q["output_channels"] / block)
+    ragged_in = blocked_input & ~_whole(q["input_channels"] / block)
+    ragged_out = ~products & ~_whole(q["output_channels"] / block)
     padded = np.where(ragged_in, moved_in, 0) + np.where(ragged_out, moved_out, 0)
     as_it_is = (weights == q["weight"]) & (pixels * q["taps"] == q["input_height"] * q["input_width"])
     columns = np.where(products & ~as_it_is, q["gemm_m"] * q["gemm_k"] * q["groups"], 0.0)
