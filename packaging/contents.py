@@ -42,6 +42,7 @@ class LeftOut:
         return re.match(self.pattern, path) is not None
 
 
+#: Besides these no package goes in that the application's lock files do not name (origins.py).
 EXCLUDED = (
     Excluded("PyQt5", "another Qt; pyqtgraph would prefer it"),
     Excluded("PyQt6", "another Qt; pyqtgraph would prefer it"),
@@ -75,15 +76,7 @@ EXCLUDED = (
     Excluded("pyqtgraph.opengl", "3D charts, which are not used"),
     Excluded("readline", "interactive Python; the library is under the GPL"),
     Excluded("curses", "programs in terminals"),
-    Excluded("pytest", "tests"),
-    Excluded("_pytest", "tests"),
-    Excluded("hypothesis", "tests"),
-    Excluded("mypy", "tests"),
     Excluded("setuptools", "building packages; torch asks for it to compile extensions"),
-    Excluded("pip", "installing packages"),
-    Excluded("pygments", "coloured source code in tracebacks"),
-    Excluded("torchvision", "tools/ makes the presets with it; the program reads them"),
-    Excluded("timm", "tools/ makes the presets with it; the program reads them"),
 )
 
 LEFT_OUT = (
@@ -135,9 +128,8 @@ LEFT_OUT = (
     LeftOut(r"sklearn/datasets/(data|images|descr)/", "data of examples"),
     LeftOut(r"scipy/datasets/", "data of examples"),
     LeftOut(r".*\.(pyi|pyx|pxd|a|cmake)$", "for compilers and type checkers"),
-    LeftOut(r"(hypothesis|pytest|setuptools|pip)-[^/]*\.dist-info/", "versions of packages that are not there"),
+    LeftOut(r"setuptools-[^/]*\.dist-info/", "version of a package that is not there"),
     LeftOut(r"[^/]+\.dist-info/(?!METADATA|entry_points)", "lists and licences of packages; licences/ has the texts"),
-    LeftOut(r"distributed/(http/(static|templates)|tests)/", "pages of a scheduler's web server"),
     LeftOut(r"resources/screenshots/", "pictures for the documentation"),
 )
 

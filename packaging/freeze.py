@@ -15,6 +15,7 @@ from pathlib import Path
 
 import contents
 import icons
+import origins
 import product
 import sizes
 
@@ -113,6 +114,8 @@ def main() -> None:
         set_modes(product.FROZEN)
     if sys.platform == "win32":
         demand_runtime(product.FROZEN)
+    program = product.FROZEN / f"{product.GUI}{'.exe' if sys.platform == 'win32' else ''}"
+    origins.demand_locked_packages(product.FROZEN, sizes.archived_modules(program))
     sizes.show_parts(product.FROZEN)
 
 

@@ -18,13 +18,18 @@ BUDGET = product.PACKAGING / "budget.json"
 MB = 1_000_000
 
 
-def inside_archive(program: Path) -> Counter[str]:
-    """Bytes of compressed Python modules in a program, by part."""
+def archived_modules(program: Path) -> dict[str, int]:
+    """Python modules in a program and their compressed bytes."""
     from PyInstaller.archive.readers import CArchiveReader
 
     archive = CArchiveReader(str(program)).open_embedded_archive("PYZ.pyz")
+    return {module: length for module, (_, _, length) in archive.toc.items()}
+
+
+def inside_archive(program: Path) -> Counter[str]:
+    """Bytes of compressed Python modules in a program, by part."""
     sizes: Counter[str] = Counter()
-    for module, (_, _, length) in archive.toc.items():
+    for module, length in archived_modules(program).items():
         sizes[contents.part_of(module)] += length
     return sizes
 

@@ -20,6 +20,8 @@ SCRIPT = product.PACKAGING / "windows" / "cnnpredict.nsi"
 #: Longest path below the folder of installation: with it and C:\Users\<20 letters>\AppData\Local\Programs\cnnpredict\ the 260
 #: characters that Windows allows by default are not reached.
 LONGEST_PATH = 190
+#: Programs of NSIS that the installer is made of: NSIS for Windows has none for 64 bits, and 64-bit wine runs no others.
+TARGET = "x86-unicode" if sys.platform == "win32" else "amd64-unicode"
 
 
 def removals(files: list[str]) -> str:
@@ -64,8 +66,8 @@ def makensis() -> str:
     return found
 
 
-def build(payload: Path, target: Path) -> None:
-    """Compile the installer."""
+def build(payload: Path, target: Path, programs: str = TARGET) -> None:
+    """Compile the installer of the program in ``payload`` into the file ``target``; ``programs``: see :data:`TARGET`."""
     work = product.BUILD / "windows"
     work.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +77,7 @@ def build(payload: Path, target: Path) -> None:
     (work / "removals.nsh").write_text(removals(files), encoding="utf-8")
     version = product.version()
     values = {
+        "TARGET": programs,
         "VERSION": version,
         "NUMBERS": ".".join(map(str, windows_version.four_numbers(version))),
         "PUBLISHER": product.PUBLISHER,

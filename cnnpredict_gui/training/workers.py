@@ -68,7 +68,7 @@ def open_workers(workers: int = 1, dask: str | None = None) -> Iterator[Mapper]:
         if workers < 1:
             raise ConfigError(f"there cannot be {workers} workers", "give 1 or more", "workers")
         if getattr(sys, "frozen", False):
-            hint = "leave --workers out, use --dask, or install the package with pip"
+            hint = "leave --workers out, or install the package with pip"
             raise WorkerError("the packaged program cannot start worker processes", hint)
         try:
             yield LocalWorkers(workers)
@@ -245,7 +245,8 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         import distributed
     except ImportError:
-        raise WorkerError("Dask is not installed", "install it: pip install 'cnnpredict-gui[cluster]'") from None
+        missing = "the packaged program comes without Dask" if getattr(sys, "frozen", False) else "Dask is not installed"
+        raise WorkerError(missing, "install the package with it: pip install 'cnnpredict-gui[cluster]'") from None
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
     try:
         kind = asyncio.run(_kind_of(address))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proof of the Windows installer's script under wine: compiled with a stand-in for the program, installed silently for one user, upgraded
-# over itself, its entries looked at, removed; nothing may be left, and files of others must stay. The program itself needs a real Windows
+# Proof of the Windows installer's script under wine: compiled with a stand-in for the program, refused on an old Windows and while the
+# program runs, installed silently for one user, upgraded over itself, its entries looked at, removed; nothing may be left, and files of
+# others must stay. The program itself needs a real Windows
 # (NumPy, Qt and PyTorch do not run under wine 8): the release workflow tests it there.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,10 +23,10 @@ run wineboot --init >/dev/null 2>&1 || { echo "SKIPPED: wine does not start here
 # A stand-in: real Windows programs (wine's own) under our names, a deep folder, a name with a dollar and one that is not ASCII.
 payload=$work/payload
 mkdir -p "$payload/_internal/models/prediction-training-cpu/nn/output" "$payload/_internal/ä folder"
-stand_in=$(find /usr/lib /opt -path '*x86_64-windows/hostname.exe' 2>/dev/null | head -1)
-[ -n "$stand_in" ] || { echo "SKIPPED: wine brings no program to stand in"; exit 0; }
-cp "$stand_in" "$payload/cnnpredict.exe"
-cp "$stand_in" "$payload/cnnpredict-gui.exe"
+stand_in() { find /usr/lib /opt -path "*x86_64-windows/$1.exe" 2>/dev/null | head -1; }
+[ -n "$(stand_in hostname)" ] && [ -n "$(stand_in cmd)" ] || { echo "SKIPPED: wine brings no program to stand in"; exit 0; }
+cp "$(stand_in hostname)" "$payload/cnnpredict.exe"
+cp "$(stand_in cmd)" "$payload/cnnpredict-gui.exe" # It runs until its input ends.
 echo one >"$payload/_internal/models/prediction-training-cpu/nn/output/best_model.onnx"
 echo two >"$payload/_internal/ä folder/dollar\$name.txt"
 setup=$work/cnnpredict-setup.exe
@@ -38,6 +39,18 @@ menu="$home/AppData/Roaming/Microsoft/Windows/Start Menu/Programs/cnnpredict"
 query() { run reg query "$1" ${2:+/v "$2"} 2>/dev/null | tr -d '\r'; }
 files() { (cd "$WINEPREFIX/drive_c" && find . -type f | grep -v -i -E '/temp/|\.tmp$' | LC_ALL=C sort); }
 files >"$work/before.txt"
+
+refused() { # The installer must end with 2, saying no.
+    local code=0
+    run "$setup" /S || code=$?
+    [ "$code" = 2 ] || fail "the installer ended with $code $1"
+}
+
+echo "== refused on Windows 7"
+run winecfg /v win7
+refused "on Windows 7"
+[ ! -e "$program" ] || fail "a refused installation left files"
+run winecfg /v win10
 
 echo "== install"
 run "$setup" /S || fail "silent installation ended with $?"
@@ -53,6 +66,15 @@ query "$key" DisplayVersion | grep -q "$version" || fail "Windows is not told th
 query 'HKCU\Software\Classes\cnnpredict.session\shell\open\command' | grep -q 'cnnpredict-gui.exe" "%1"' || fail "sessions do not open"
 query 'HKCU\Software\Classes\.onnx\OpenWithProgids' | grep -q cnnpredict.onnx || fail "no 'open with' for .onnx"
 query 'HKCU\Software\Classes\.onnx' | grep -q '(Default).*cnnpredict' && fail ".onnx was taken from its program"
+
+echo "== refused while the program runs"
+coproc running { run "$program/cnnpredict-gui.exe" 2>/dev/null; }
+pid=$running_PID
+read -r -t 60 _ <&"${running[0]}" || fail "the stand-in for the window does not start"
+refused "while the program ran"
+[ -f "$program/uninstall.exe" ] || fail "a refused upgrade removed files"
+eval "exec ${running[1]}>&-"
+wait "$pid" || true
 
 echo "== upgrade: an older version's file goes, a file of the user's stays"
 echo mine >"$program/_internal/mine.txt"

@@ -2,7 +2,8 @@
 ; of the frozen program), OUTPUT, ICON, KILOBYTES and REMOVALS (a list of every file, so that the uninstaller removes those and no others).
 ;   setup.exe /S            installs without asking        /D=C:\folder (last, without quotes) chooses the folder
 ;   uninstall.exe /S        removes without asking
-Target amd64-unicode
+; Exit codes: 0 done, 1 cancelled by the user, 2 refused (a program is running, Windows is too old).
+Target "${TARGET}"
 ManifestDPIAware true
 ManifestLongPathAware true
 ManifestSupportedOS all
@@ -10,6 +11,7 @@ RequestExecutionLevel user
 SetCompressor /SOLID lzma
 SetCompressorDictSize 64
 !include MUI2.nsh
+!include WinVer.nsh
 !include x64.nsh
 !include FileFunc.nsh
 
@@ -42,6 +44,7 @@ VIAddVersionKey /LANG=1033 LegalCopyright "MIT licence"
 !insertmacro MUI_PAGE_DIRECTORY
 !insertmacro MUI_PAGE_INSTFILES
 !insertmacro MUI_PAGE_FINISH
+!define MUI_UNCONFIRMPAGE_TEXT_TOP "${NAME} is removed. Settings, models and logs of your own stay, in $LOCALAPPDATA\${NAME}."
 !insertmacro MUI_UNPAGE_CONFIRM
 !insertmacro MUI_UNPAGE_INSTFILES
 !insertmacro MUI_LANGUAGE "English"
@@ -54,12 +57,12 @@ VIAddVersionKey /LANG=1033 LegalCopyright "MIT licence"
 !macroend
 
 ; A program that runs keeps its files open: replacing half of them would break it.
-!macro RefuseWhileRunning
-  ${If} ${FileExists} "$INSTDIR\${GUI}"
+!macro RefuseWhileRunning PROGRAM
+  ${If} ${FileExists} "$INSTDIR\${PROGRAM}"
     ClearErrors
-    FileOpen $0 "$INSTDIR\${GUI}" a
+    FileOpen $0 "$INSTDIR\${PROGRAM}" a
     ${If} ${Errors}
-      !insertmacro Refuse "${NAME} is running. Close it and try again."
+      !insertmacro Refuse "${PROGRAM} is running. Close it and try again."
     ${EndIf}
     FileClose $0
   ${EndIf}
@@ -69,15 +72,23 @@ Function .onInit
   ${IfNot} ${RunningX64}
     !insertmacro Refuse "${NAME} needs a 64-bit Windows."
   ${EndIf}
+  ; Qt 6.10 starts on no older one.
+  ${IfNot} ${AtLeastBuild} 17763
+    !insertmacro Refuse "${NAME} needs Windows 10, version 1809, or newer."
+  ${EndIf}
 FunctionEnd
 
 Section "Program"
-  !insertmacro RefuseWhileRunning
+  !insertmacro RefuseWhileRunning "${GUI}"
+  !insertmacro RefuseWhileRunning "${CLI}"
   ; An older version goes first, so that none of its files stays.
   ReadRegStr $1 HKCU "${UNINSTALL_KEY}" "InstallLocation"
   ${If} $1 != ""
   ${AndIf} ${FileExists} "$1\uninstall.exe"
-    ExecWait '"$1\uninstall.exe" /S _?=$1'
+    ExecWait '"$1\uninstall.exe" /S _?=$1' $0
+    ${If} $0 != 0
+      !insertmacro Refuse "The installed version could not be removed. Close ${NAME} and try again."
+    ${EndIf}
     Delete "$1\uninstall.exe"
     RMDir "$1"
   ${EndIf}
@@ -117,7 +128,8 @@ Section "Program"
 SectionEnd
 
 Section "Uninstall"
-  !insertmacro RefuseWhileRunning
+  !insertmacro RefuseWhileRunning "${GUI}"
+  !insertmacro RefuseWhileRunning "${CLI}"
   !include "${REMOVALS}"
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"

@@ -9,6 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import contents
+import origins
 import product
 import pytest
 import sizes
@@ -48,13 +49,56 @@ def test_qt_is_not_imported_at_the_start_of_every_process() -> None:
     assert 'script[0] != "pyi_rth_pyside6"' in SPEC
 
 
-def test_nothing_that_the_program_imports_is_excluded() -> None:
-    excluded = {entry.module for entry in contents.EXCLUDED}
+def imported_by_the_program() -> set[str]:
+    """Modules that statements of the application name, and the packages above them."""
     imported = set()
     for path in (product.ROOT / "cnnpredict_gui").rglob("*.py"):
         imported |= set(re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(encoding="utf-8"), re.MULTILINE))
-    parents = {module[: dot.start()] for module in imported for dot in re.finditer(r"\.|$", module)}
-    assert excluded & parents == set()
+    return {module[: dot.start()] for module in imported for dot in re.finditer(r"\.|$", module)}
+
+
+def test_nothing_that_the_program_imports_is_excluded() -> None:
+    assert {entry.module for entry in contents.EXCLUDED} & imported_by_the_program() == set()
+
+
+def test_tools_of_development_stay_out_and_so_does_dask() -> None:
+    unlocked = origins.unlocked_modules()
+    tools = {
+        "mypy",
+        "pytest",
+        "_pytest",
+        "hypothesis",
+        "ruff",
+        "uv",
+        "pip",
+        "PyInstaller",
+        "importlinter",
+        "dask",
+        "distributed",
+    }
+    assert tools <= unlocked.keys()
+    assert imported_by_the_program() & unlocked.keys() == {"distributed"}, "the lock file lacks a package of the application"
+    assert "*origins.unlocked_modules()" in SPEC
+
+
+def test_a_program_with_a_package_that_is_not_locked_fails_the_build(tmp_path: Path) -> None:
+    inside = tmp_path / "_internal"
+    for name in (
+        "numpy/core.so",
+        "onnx-1.0.dist-info/METADATA",
+        "PySide6_Essentials-6.10.dist-info/METADATA",
+        "cnnpredict_gui/x",
+    ):
+        (inside / name).parent.mkdir(parents=True)
+        (inside / name).write_bytes(b"")
+    modules = ["json.decoder", "cnnpredict_gui.cli", "_pyi_rth_utils"]
+    origins.demand_locked_packages(tmp_path, modules)
+    (inside / "distributed" / "http").mkdir(parents=True)
+    (inside / "distributed" / "http" / "page.html").write_bytes(b"")
+    (inside / "pytest-9.0.dist-info").mkdir()
+    (inside / "pytest-9.0.dist-info" / "METADATA").write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"distributed \(of distributed\), mypy \(of mypy\), pytest-9\.0\.dist-info"):
+        origins.demand_locked_packages(tmp_path, [*modules, "mypy.build"])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -251,6 +252,21 @@ def test_a_scheduler_that_goes_away() -> None:
 
 def test_numbers_of_workers_are_checked() -> None:
     with pytest.raises(ConfigError, match="cannot be 0 workers"), open_workers(0):
+        pass
+
+
+def test_the_packaged_program_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    with (
+        pytest.raises(WorkerError, match=r"cannot start worker processes \(leave --workers out, or install .* with pip\)"),
+        open_workers(2),
+    ):
+        pass
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(WorkerError, match=r"comes without Dask \(install the package with it: pip install"),
+        open_workers(dask="tcp://a:1"),
+    ):
         pass
 
 
