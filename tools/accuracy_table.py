@@ -61,7 +61,28 @@ def accuracy_table(cards: list[ModelCard]) -> str:
         cells = [_percent(families[family].mape) if family in families else "–" for family in FAMILIES]
         shares = [_percent(best.median_ape), _percent(best.within_10), _percent(best.coverage_90), f"{best.n:,}"]
         lines.append(f"| {about[name].title} (`{name}`) | `{about[name].time_kind}` | {' | '.join([*cells, *shares])} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_group_lines(cards)])
+
+
+def _group_lines(cards: list[ModelCard]) -> list[str]:
+    """A second table: the default algorithm of each element type, where a target has several of either; best family."""
+    targets: dict[str, list[ModelCard]] = defaultdict(list)
+    for card in cards:
+        if card.metrics_by_group:
+            targets[card.target.name].append(card)
+    lines = []
+    for name, families in sorted(targets.items()):
+        best = min(families, key=lambda card: card.metrics[PROTOCOL].mape)
+        for group, found in best.metrics_by_group.items():
+            if best.default_algorithm in group.split("/"):
+                words = " ".join(group.split("/"))
+                figures = [_percent(value) for value in (found.mape, found.median_ape, found.within_10, found.coverage_90)]
+                lines.append(f"| `{name}` | {words} | {FAMILIES[best.family]} | {' | '.join(figures)} | {found.n:,} |")
+    if not lines:
+        return []
+    head = "| target | algorithm | best family | MAPE | median | in 10 % | 90 % interval holds | layers |"
+    note = "Targets with several algorithms, their default alone (`any`: the fastest that MIOpen lists):"
+    return ["", note, "", head, "|---|---|---|" + "---:|" * 5, *lines]
 
 
 def replaced(text: str, table: str) -> str:

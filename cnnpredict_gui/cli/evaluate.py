@@ -25,12 +25,19 @@ def add_parser(subparsers: argparse._SubParsersAction[Parser]) -> None:
         "compares. Errors and shares in percent, RMSE in ms, interval width relative to the prediction in percent.\n"
         "Rows that cannot be judged are told on stderr. Rows of target cpu are judged by the predictors of the processor\n"
         "whose name is most like their device; without a column device, like this computer's.",
-        ["cnnpredict evaluate measured.parquet", "cnnpredict evaluate measured.parquet --target gpul40s --family xgb --json"],
+        [
+            "cnnpredict evaluate measured.parquet",
+            "cnnpredict evaluate measured.parquet --target gpul40s --by algorithm",
+            "cnnpredict evaluate measured.parquet --target gpul40s --family xgb --json",
+        ],
         run,
     )
     parser.add_argument("file", metavar="FILE", help="Parquet or CSV")
     parser.add_argument("--target", metavar="T", help="only this target; needed if FILE has no column target")
     parser.add_argument("--family", metavar="F", help="only this family")
+    parser.add_argument(
+        "--by", metavar="PARAMETER", help="also for each value of a parameter, e.g. algorithm, dtype, batch_size"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,25 +46,26 @@ def run(options: argparse.Namespace) -> int:
 
     library = usage.open_library(options)
     with Progress("rows") as progress:
-        report = evaluate(Path(options.file), library, options.target, options.family, progress)
+        report = evaluate(Path(options.file), library, options.target, options.family, progress, by=options.by)
     reasons = report.skipped.most_common()
     for reason, count in reasons[:8]:
         usage.warn(f"{count:,} rows not judged: {reason}")
     if len(reasons) > 8:
         usage.warn(f"{sum(count for _, count in reasons[8:]):,} more rows not judged, for {len(reasons) - 8} more reasons")
     if options.json:
-        usage.print_json([_json(result) for result in report.results])
+        usage.print_json([_json(result, options.by is not None) for result in report.results])
     else:
         _print_text(report.results)
     return 0
 
 
-def _json(result: Evaluation) -> dict[str, object]:
+def _json(result: Evaluation, grouped: bool) -> dict[str, object]:
     about = {"target": result.target, "family": result.family}
     return (
         about
         | result.metrics.model_dump()
         | {"model_name": result.model_name, "time_kind": result.time_kind, "refused": result.refused}
+        | ({"group": result.group} if grouped else {})
     )
 
 
@@ -82,6 +90,15 @@ def _print_text(results: list[Evaluation]) -> None:
         shares = (f"{sig3(value)} %" for value in (m.mape, m.median_ape, m.within_10, m.within_20))
         interval = (f"{sig3(value)} %" if value is not None else "–" for value in (m.coverage_90, m.interval_width))
         rows.append(
-            (result.target, result.family, result.time_kind, f"{m.n:,}", *shares, sig3(m.rmse), f"{m.r2_log:.4f}", *interval)
+            (
+                result.target,
+                result.family,
+                result.group or result.time_kind,
+                f"{m.n:,}",
+                *shares,
+                sig3(m.rmse),
+                f"{m.r2_log:.4f}",
+                *interval,
+            )
         )
     usage.print_table(headers, rows, right=headers[3:])

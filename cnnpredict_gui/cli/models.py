@@ -103,6 +103,7 @@ def _print_one(entry: ModelEntry) -> None:
     data = card.provenance
     print(f"data: {data.source}, {data.licence}, {data.rows:,} rows, {data.shapes:,} shapes")
     headers = ("PROTOCOL", "ROWS", "MAPE", "MEDIAN", "IN 10 %", "IN 20 %", "R² OF LOG", "90 % HOLDS")
+    groups = {f"  {name}": found for name, found in card.metrics_by_group.items()}
     rows = [
         (
             name,
@@ -111,8 +112,10 @@ def _print_one(entry: ModelEntry) -> None:
             f"{m.r2_log:.4f}",
             f"{sig3(m.coverage_90)} %" if m.coverage_90 is not None else "–",
         )
-        for name, m in card.metrics.items()
+        for name, m in (card.metrics | groups).items()
     ]
     usage.print_table(headers, rows, right=headers[1:])
+    if groups:
+        print("Indented: grouped_by_shape by algorithm and element type.")
     print("card:")
     print(json.dumps(card.model_dump(mode="json"), indent=1))

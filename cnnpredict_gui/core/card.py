@@ -112,6 +112,8 @@ class ModelCard(_Strict):
     #: Protocol to metrics: ``random_5_fold``, ``grouped_by_shape``, and ``leave_one_network_out`` or ``unseen_combinations``;
     #: of calibrated models ``separate_layers`` too.
     metrics: dict[str, Metrics] = Field(default_factory=dict)
+    #: ``grouped_by_shape`` by algorithm and element type, where the target has several; names as in ``interval``.
+    metrics_by_group: dict[str, Metrics] = Field(default_factory=dict)
     hyperparameters: dict[str, float | int | str | list[int]] = Field(default_factory=dict)
     provenance: Provenance
     library_versions: dict[str, str] = Field(default_factory=dict)

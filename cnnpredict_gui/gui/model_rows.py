@@ -140,8 +140,17 @@ class ProtocolRow:
 
 
 def protocol_rows(card: ModelCard | None) -> list[ProtocolRow]:
-    """One row per protocol of a card."""
-    return [ProtocolRow(name, metrics) for name, metrics in card.metrics.items()] if card else []
+    """One row per protocol of a card, then one per algorithm and element type on shapes never seen."""
+    if card is None:
+        return []
+    rows = [ProtocolRow(name, metrics) for name, metrics in card.metrics.items()]
+    return rows + [ProtocolRow(f"{GROUPED}, {name}", metrics) for name, metrics in card.metrics_by_group.items()]
+
+
+def protocol_text(protocol: str) -> str:
+    """A protocol in words, with the group if it is of one: ``shapes never seen, any/fp16``."""
+    name, comma, group = protocol.partition(", ")
+    return PROTOCOLS.get(name, name.replace("_", " ")) + comma + group
 
 
 def _number(name: str, title: str, tip: str) -> Column:
@@ -157,7 +166,7 @@ METRIC_COLUMNS: tuple[Column, ...] = (
         "protocol",
         "tested on",
         lambda r: r.protocol,
-        lambda r: PROTOCOLS.get(r.protocol, r.protocol.replace("_", " ")),
+        lambda r: protocol_text(r.protocol),
         "What the model had not seen when it was tested; five random folds are the easiest test",
     ),
     _number("n", "rows", "Measurements predicted"),
@@ -287,8 +296,8 @@ def side_by_side(entries: Sequence[ModelEntry]) -> list[tuple[str, ...]]:
     for entry in entries:
         facts = {f"{title}: {name}": text for title, rows in card_facts(entry) for name, text in rows}
         for row in protocol_rows(entry.card):
-            facts[f"MAPE, {row.protocol.replace('_', ' ')}"] = percent(row.metrics.mape)
-            facts[f"Median error, {row.protocol.replace('_', ' ')}"] = percent(row.metrics.median_ape)
+            facts[f"MAPE, {protocol_text(row.protocol)}"] = percent(row.metrics.mape)
+            facts[f"Median error, {protocol_text(row.protocol)}"] = percent(row.metrics.median_ape)
         tables.append(facts)
     names = list(dict.fromkeys(name for facts in tables for name in facts))
     rows = [(name, *(facts.get(name, "–") for facts in tables)) for name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 
 from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.card import Metrics
+from cnnpredict_gui.core.config import CONFIG_FIELDS, PAIR_FIELDS
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError, ModelError, UnknownNameError
 from cnnpredict_gui.core.metrics import metrics
 from cnnpredict_gui.core.names import FAMILIES, nearest
 from cnnpredict_gui.core.prediction import PredictionBatch
-from cnnpredict_gui.core.table import ConfigTable
+from cnnpredict_gui.core.table import VOCABULARY, ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
 from cnnpredict_gui.serving.predictor import Predictor, predict_many
 from cnnpredict_gui.studies.tabular import Piece, config_columns, find_mapping, open_table, read_table
@@ -29,6 +30,8 @@ PIECE_ROWS = 65_536
 TIME_COLUMN = "time_ms"
 #: Target of a processor that is not said which: rows go to the predictors of the processor most like their device.
 PROCESSOR = "cpu"
+#: Shorthands of parameters told apart by their height.
+PAIR_HEIGHTS = {name: f"{stem}_height" for name, stem in PAIR_FIELDS.items()}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Evaluation:
     """One family's accuracy on the rows of a target; ``refused`` rows have no time and are not in the metrics.
 
     ``target`` is as in the data. ``model_name`` joins the names by ``, `` where rows of ``cpu`` went to several predictors.
+    ``group`` is the value of the parameter by which rows are told apart, empty for all rows.
     """
 
     target: str
@@ -44,6 +48,7 @@ class Evaluation:
     time_kind: str
     metrics: Metrics
     refused: int
+    group: str = ""
 
 
 @dataclass
@@ -64,11 +69,13 @@ class _Collected:
     predicted: list[npt.NDArray[np.float64]] = field(default_factory=list)
     low: list[npt.NDArray[np.float64]] = field(default_factory=list)
     high: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    groups: list[npt.NDArray[np.int64]] = field(default_factory=list)
     refused: int = 0
 
-    def add(self, true: npt.NDArray[np.float64], batch: PredictionBatch) -> None:
+    def add(self, true: npt.NDArray[np.float64], batch: PredictionBatch, groups: npt.NDArray[np.int64]) -> None:
         answered = np.isfinite(batch.time_ms)
         self.refused += int((~answered).sum())
+        self.groups.append(groups[answered])
         self.true.append(true[answered])
         for values, kept in ((batch.time_ms, self.predicted), (batch.low_ms, self.low), (batch.high_ms, self.high)):
             kept.append(values[answered])
@@ -81,6 +88,7 @@ def evaluate(
     family: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    by: str | None = None,
 ) -> EvaluationReport:
     """Predict every row of a file of measurements and compare with its ``time_ms``.
 
@@ -93,6 +101,7 @@ def evaluate(
         family: Only this family.
         progress: Called with (rows done, rows in all).
         cancelled: Asked after each piece.
+        by: A parameter, such as ``algorithm`` or ``batch_size``; metrics are then given for each of its values too.
 
     Raises:
         DataFileError: the file cannot be read, lacks a column, or holds no row that a predictor could be judged by.
@@ -101,9 +110,12 @@ def evaluate(
     """
     if family is not None and family not in FAMILIES:
         raise UnknownNameError(f"there is no family {family!r}", nearest(family, list(FAMILIES)))
+    by = PAIR_HEIGHTS.get(by or "", by)
+    if by is not None and by not in CONFIG_FIELDS:
+        raise UnknownNameError(f"there is no parameter {by!r}", nearest(by, [*PAIR_FIELDS, *CONFIG_FIELDS]))
     preview = open_table(path)
     columns = _Columns(preview.columns, target)
-    judges = _Judges(library, family)
+    judges = _Judges(library, family, by)
     report = EvaluationReport()
     seen: set[str] = set()
     for piece in read_table(path, PIECE_ROWS, columns.needed):
@@ -143,8 +155,8 @@ class _Columns:
 class _Judges:
     """Predictors by target and device, and what was collected for each."""
 
-    def __init__(self, library: ModelLibrary, family: str | None) -> None:
-        self._library, self._family = library, family
+    def __init__(self, library: ModelLibrary, family: str | None, by: str | None) -> None:
+        self._library, self._family, self.by = library, family, by
         self._collected: dict[tuple[str, str], list[_Collected]] = {}
         self._why: dict[tuple[str, str], str] = {}
 
@@ -175,22 +187,27 @@ class _Judges:
         for (target, _), collected in sorted(self._collected.items()):
             for each in collected:
                 groups.setdefault((target, each.predictor.family), []).append(each)
-        judged = [_evaluation(target, parts) for (target, _), parts in groups.items()]
-        return [result for result in judged if result is not None]
+        return [result for (target, _), parts in groups.items() for result in _evaluations(target, parts, self.by)]
 
 
-def _evaluation(target: str, parts: list[_Collected]) -> Evaluation | None:
-    """Metrics of the predictors of one family together, None if they answered nothing."""
+def _evaluations(target: str, parts: list[_Collected], by: str | None) -> list[Evaluation]:
+    """Metrics of the predictors of one family together, then for each value of ``by``; none if they answered nothing."""
     parts = [each for each in parts if sum(map(len, each.true))]
     if not parts:
-        return None
-    columns = [[each.true, each.predicted, each.low, each.high] for each in parts]
-    true, *rest = [np.concatenate([values for column in group for values in column]) for group in zip(*columns, strict=True)]
+        return []
+    columns = [[each.groups, each.true, each.predicted, each.low, each.high] for each in parts]
+    groups, *times = [np.concatenate([values for column in kind for values in column]) for kind in zip(*columns, strict=True)]
+    times = [times[0], *(array for array in times[1:] if np.isfinite(array).all())]  # some models state no interval
     first = parts[0].predictor
     names = ", ".join(each.predictor.name for each in parts)
     refused = sum(each.refused for each in parts)
-    figures = metrics(true, *(array for array in rest if np.isfinite(array).all()))  # some models state no interval
-    return Evaluation(target, first.family, names, first.target.time_kind, figures, refused)
+    results = [Evaluation(target, first.family, names, first.target.time_kind, metrics(*times), refused)]
+    if by is not None:
+        for value in np.unique(groups):
+            word = VOCABULARY[by][value] if by in VOCABULARY else str(value)
+            figures = metrics(*(array[groups == value] for array in times))
+            results.append(replace(results[0], metrics=figures, refused=0, group=f"{by}={word}"))
+    return results
 
 
 def _like_device(library: ModelLibrary, device: str) -> str:
@@ -234,11 +251,11 @@ def _judge(
             other = rows & (_texts(piece.columns["time_kind"]) != kind)
             report.skipped[f"their time kind is not {kind}, that of {name}"] += int(other.sum())
             rows &= ~other
-        _predict(_only(piece, rows), columns, collected, report)
+        _predict(_only(piece, rows), columns, collected, report, judges.by)
     report.skipped = +report.skipped
 
 
-def _predict(piece: Piece, columns: _Columns, collected: list[_Collected], report: EvaluationReport) -> None:
+def _predict(piece: Piece, columns: _Columns, collected: list[_Collected], report: EvaluationReport, by: str | None) -> None:
     if not len(piece):
         return
     table, valid, messages = ConfigTable.from_columns(config_columns(piece, columns.mapping))
@@ -247,9 +264,11 @@ def _predict(piece: Piece, columns: _Columns, collected: list[_Collected], repor
     good = np.isfinite(true) & (true > 0)
     report.skipped[f"{TIME_COLUMN} is not a positive number"] += int((~good).sum())
     if good.any():
-        answers = predict_many([each.predictor for each in collected], table[good])
+        judged = table[good]
+        answers = predict_many([each.predictor for each in collected], judged)
+        groups = judged.columns[by] if by is not None else np.zeros(len(judged), dtype=np.int64)
         for each in collected:
-            each.add(true[good], answers[each.predictor.name])
+            each.add(true[good], answers[each.predictor.name], groups)
         _count_refused(collected, answers, report)
 
 

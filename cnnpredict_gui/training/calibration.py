@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,17 +28,27 @@ def fit_interval(table: ConfigTable, predicted: Floats, true: Floats) -> Interva
         predicted: Predicted natural log of ms, shape (n,).
         true: Measured natural log of ms, shape (n,).
     """
-    fields = tuple(field for field in ("algorithm", "dtype") if len(np.unique(table.columns[field])) > 1)
-    groups = {ANY_GROUP: np.ones(len(true), dtype=bool)}
-    if fields:
-        codes = np.stack([table.columns[field] for field in fields], axis=1)
-        for row in np.unique(codes, axis=0):
-            rows = (codes == row).all(axis=1)
-            if rows.sum() >= BIN_ROWS:
-                groups[group_name(tuple(VOCABULARY[field][code] for field, code in zip(fields, row, strict=True)))] = rows
+    fields = _varying(table)
+    groups = {ANY_GROUP: np.ones(len(true), dtype=np.bool_)} | _groups(table, fields)
     fitted = {name: _bins(predicted[rows], (true - predicted)[rows]) for name, rows in groups.items()}
     parts = [{name: bins[part] for name, bins in fitted.items()} for part in range(3)]
     return Interval(group_by=fields, knots=parts[0], low=parts[1], high=parts[2])
+
+
+def _varying(table: ConfigTable) -> tuple[Literal["algorithm", "dtype"], ...]:
+    fields: tuple[Literal["algorithm", "dtype"], ...] = ("algorithm", "dtype")
+    return tuple(field for field in fields if len(np.unique(table.columns[field])) > 1)
+
+
+def _groups(table: ConfigTable, fields: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Rows of each combination of values of some fields that has enough of them, masks of shape (n,); none without fields."""
+    groups = {}
+    codes = np.stack([table.columns[field] for field in fields], axis=1) if fields else np.empty((0, 0), dtype=np.int64)
+    for row in np.unique(codes, axis=0):
+        rows = (codes == row).all(axis=1)
+        if rows.sum() >= BIN_ROWS:
+            groups[group_name(tuple(VOCABULARY[field][code] for field, code in zip(fields, row, strict=True)))] = rows
+    return groups
 
 
 def _bins(predicted: Floats, error: Floats) -> tuple[list[float], list[float], list[float]]:
@@ -54,8 +65,19 @@ def _bins(predicted: Floats, error: Floats) -> tuple[list[float], list[float], l
     return knots, low, high
 
 
-def score(table: ConfigTable, predicted: Floats, true: Floats, groups: npt.NDArray[np.uint64]) -> Metrics:
-    """Metrics with the coverage of intervals fitted on the other half of the shapes (two-fold, so never on the same rows)."""
+def score(
+    table: ConfigTable, predicted: Floats, true: Floats, groups: npt.NDArray[np.uint64]
+) -> tuple[Metrics, dict[str, Metrics]]:
+    """Metrics of all rows, and of each algorithm and element type where there are several.
+
+    The intervals are fitted on the other half of the shapes (two-fold, so never on the same rows).
+
+    Args:
+        table: n configurations, none of them seen by the model that predicted them.
+        predicted: Predicted natural log of ms, shape (n,).
+        true: Measured natural log of ms, shape (n,).
+        groups: A number for each shape, shape (n,).
+    """
     low, high = np.empty_like(true), np.empty_like(true)
     half = (groups >> np.uint64(40)) % np.uint64(2) == 0
     for fitted_on, scored in ((half, ~half), (~half, half)):
@@ -64,7 +86,9 @@ def score(table: ConfigTable, predicted: Floats, true: Floats, groups: npt.NDArr
             low[scored], high[scored] = interval_bounds(interval, table[scored], predicted[scored])
         else:
             low[scored], high[scored] = predicted[scored], predicted[scored]
-    return metrics(np.exp(true), np.exp(predicted), np.exp(low), np.exp(high))
+    times = [np.exp(values) for values in (true, predicted, low, high)]
+    by_group = {name: metrics(*(one[rows] for one in times)) for name, rows in _groups(table, _varying(table)).items()}
+    return metrics(*times), by_group
 
 
 def consensus_weights(predicted: Mapping[str, Floats], true: Floats) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cnnpredict_gui.core.card import Interval, Metrics, ModelCard, Provenance, Range
+from cnnpredict_gui.core.card import Interval, ModelCard, Provenance, Range
 from cnnpredict_gui.core.config import ALGORITHMS, INTEGER_FIELDS
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError
 from cnnpredict_gui.core.features import quantities
@@ -59,6 +59,9 @@ SAMPLE_ROWS = 512
 MIN_ROWS = 30
 #: From here on one fold of five is enough to score, and other devices have nothing to add.
 LARGE_ROWS = 40_000
+
+#: The protocol that accuracy by group, intervals and weights of the consensus are taken from.
+GROUPED = "grouped_by_shape"
 
 Progress = Callable[[str, int, int], None]
 
@@ -135,12 +138,12 @@ def _train(run: _Run) -> list[ModelCard]:
     held_out: dict[str, Floats] = {}
     cards: list[ModelCard] = []
     for family in request.families:
-        pool = _pool(family, own, others if request.pooled else [], request.seed)
+        pool = pool_of(family, own, others if request.pooled else [], request.seed)
         run.stage = f"{request.target}: {family}, search"
         trials = _trials(request, family)
         parameters = tune(family, pool, request.seed, request.threads, trials, run.tick, run.mapper, run.cancelled)
         predictions, model = _fit(run, family, pool, parameters)
-        held_out[family] = predictions["grouped_by_shape"]
+        held_out[family] = predictions[GROUPED]
         cards.append(_finish(run, family, pool, parameters, predictions, model))
     if len(cards) > 1:
         cards.append(_finish_consensus(run, own, held_out, cards))
@@ -166,7 +169,8 @@ def _folds(family: str, rows: int) -> tuple[int, int]:
     return (2, 1) if family == "nn" else (3, 1)
 
 
-def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
+def pool_of(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
+    """Rows that a family of a target is trained on: those of other devices too, if they have something to add."""
     offset = offset_feature(own)
     pooled = [] if family == "lasso" or len(own) >= LARGE_ROWS else others
     return make_pool(own, pooled, usable_features(family, [own, *pooled]), offset, seed)
@@ -178,7 +182,7 @@ def _fit(run: _Run, family: str, pool: Pool, parameters: Parameters) -> tuple[di
     hard_name, hard = hard_splits(pool, seed, folds[1])
     protocols: dict[str, list[Split]] = {
         "random_5_fold": random_splits(pool, seed, folds[0]),
-        "grouped_by_shape": shape_splits(pool, seed, folds[0]),
+        GROUPED: shape_splits(pool, seed, folds[0]),
         hard_name: hard,
     }
     work = FitWork.of(pool, RECIPES[family].fit, parameters, seed, run.request.threads)
@@ -196,16 +200,22 @@ def _fit(run: _Run, family: str, pool: Pool, parameters: Parameters) -> tuple[di
     return predictions, next(results)
 
 
-def _scored(own: Measurements, predictions: dict[str, Floats]) -> dict[str, Metrics]:
+def scores_of(own: Measurements, predictions: dict[str, Floats]) -> dict[str, Any]:
+    """The fields of a card that say how accurate held-out predictions are: log times, shape (n,), NaN where there are none."""
     scores = {}
     for name, predicted in predictions.items():
         rows = np.isfinite(predicted)
         if rows.any():
             scores[name] = score(own.table[rows], predicted[rows], np.log(own.time_ms[rows]), own.shape_id[rows])
-    return scores
+    grouped = scores.get(GROUPED)
+    return {
+        "metrics": {name: whole for name, (whole, _) in scores.items()},
+        "metrics_by_group": grouped[1] if grouped else {},
+    }
 
 
-def _interval(own: Measurements, predicted: Floats) -> Interval:
+def interval_of(own: Measurements, predicted: Floats) -> Interval:
+    """Interval from held-out log times, shape (n,), NaN where there are none."""
     rows = np.isfinite(predicted)
     return fit_interval(own.table[rows], predicted[rows], np.log(own.time_ms[rows]))
 
@@ -241,7 +251,7 @@ def _finish_consensus(run: _Run, own: Measurements, held_out: dict[str, Floats],
     blended = np.sum([weights[name] * values for name, values in held_out.items()], axis=0)
     folder, stem, _ = LAYOUT["consensus"]
     names: dict[str, str] = {card.family: card.name for card in cards}
-    card = _card(run, "consensus", own, {"grouped_by_shape": blended}).model_copy(
+    card = _card(run, "consensus", own, {GROUPED: blended}).model_copy(
         update={"weights": weights, "notes": (f"blend of {', '.join(names[family] for family in weights)}",)}
     )
     _write_card(card, run.request.out / folder / f"{stem}.card.json")
@@ -262,8 +272,8 @@ def _card(run: _Run, family: str, own: Measurements, predictions: dict[str, Floa
         target=own.target,
         device=own.device,
         **domain_of(own.table),
-        interval=_interval(own, predictions["grouped_by_shape"]),
-        metrics=_scored(own, predictions),
+        interval=interval_of(own, predictions[GROUPED]),
+        **scores_of(own, predictions),
         provenance=Provenance(
             source=known["source"],
             licence=known["licence"],

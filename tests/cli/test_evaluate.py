@@ -63,6 +63,14 @@ def test_choice_of_target_and_family(run: Run, measured: Path) -> None:
     run("evaluate", measured, "--family", "rff").assert_error("did you mean rf?")
 
 
+def test_values_of_a_parameter_told_apart(run: Run, measured: Path) -> None:
+    result = run("evaluate", measured, "--family", "xgb", "--by", "input_height", "--json").json
+    assert [(entry["group"], entry["n"]) for entry in result] == [("", 5), *((f"input_height={size}", 1) for size in SIZES)]
+    assert run("evaluate", measured, "--family", "xgb", "--by", "dtype", "--json").json[1]["group"] == "dtype=fp32"
+    assert "kernel_height=3" in run("evaluate", measured, "--family", "xgb", "--by", "kernel_size").out
+    run("evaluate", measured, "--by", "algoritm").assert_error("did you mean algorithm?")
+
+
 def test_rows_of_a_processor_are_judged_by_the_predictors_of_the_one_most_like_their_device(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,16 @@ def test_a_row_per_target(tmp_path: Path) -> None:
     assert len({line.count("|") for line in lines}) == 1
 
 
+def test_the_default_algorithm_alone_where_there_are_several(tmp_path: Path) -> None:
+    write_training_folder(tmp_path, "gpul40s", ("xgb",))
+    (card,) = read_cards(tmp_path)
+    found = card.metrics["grouped_by_shape"]
+    groups = {f"{card.default_algorithm}/fp16": found, "gemm/fp16": found, "winograd/fp16": found}
+    lines = accuracy_table([card.model_copy(update={"metrics_by_group": groups})]).splitlines()
+    assert lines[-1] == f"| `gpul40s` | {card.default_algorithm} fp16 | XGBoost | 5.0 % | 3.0 % | 85.0 % | 90.0 % | 1,000 |"
+    assert sum("fp16" in line for line in lines) == 1
+
+
 def test_only_what_is_between_the_marks_changes() -> None:
     text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert replaced(text, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"

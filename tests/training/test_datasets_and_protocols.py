@@ -14,7 +14,7 @@ from cnnpredict_gui.core.config import ALGORITHMS, INTEGER_FIELDS
 from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.interval import interval_bounds
 from cnnpredict_gui.core.table import ConfigTable
-from cnnpredict_gui.training.calibration import consensus_weights, fit_interval
+from cnnpredict_gui.training.calibration import consensus_weights, fit_interval, score
 from cnnpredict_gui.training.datasets import COLLECTED, default_algorithm, find_device, load_measurements
 from cnnpredict_gui.training.features import offset_feature, usable_features
 from cnnpredict_gui.training.plan import layer_plan
@@ -118,6 +118,31 @@ def test_interval_covers_nine_tenths_where_errors_grow_with_size() -> None:
     assert 0.85 < inside.mean() < 0.95
     width = high - low
     assert width[predicted[scored] > 2].mean() > 3 * width[predicted[scored] < -2].mean()
+
+
+def test_scores_tell_algorithms_and_element_types_apart() -> None:
+    rng = np.random.default_rng(0)
+    count = 2_000
+    table = ConfigTable.from_columns(
+        {
+            **{name: [8] * count for name in ("input_channels", "output_channels", "input_height", "input_width")},
+            "kernel_size": [1] * count,
+            "algorithm": np.where(np.arange(count) % 2 == 0, "gemm", "direct"),
+            "dtype": np.where(np.arange(count) < 40, "fp16", "fp32"),
+        }
+    )[0]
+    error = rng.normal(0, np.where(np.arange(count) % 2 == 0, 0.02, 0.2))
+    whole, groups = score(table, error, np.zeros(count), rng.integers(0, 2**63, count).astype(np.uint64))
+    assert set(groups) == {"gemm/fp32", "direct/fp32"}  # too few rows of fp16 to tell
+    assert groups["gemm/fp32"].mape < 2 < 12 < groups["direct/fp32"].mape
+    assert groups["gemm/fp32"].mape < whole.mape < groups["direct/fp32"].mape
+    assert all(80 < (found.coverage_90 or 0) < 97 for found in groups.values())
+
+
+def test_one_algorithm_needs_no_groups() -> None:
+    sizes = {name: [8] * 400 for name in ("input_channels", "output_channels", "input_height", "input_width", "kernel_size")}
+    table = ConfigTable.from_columns(sizes)[0]
+    assert score(table, np.zeros(400), np.zeros(400), np.arange(400, dtype=np.uint64))[1] == {}
 
 
 def test_consensus_prefers_the_better_family() -> None:
