@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import textwrap
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ def control(depends: list[str], kilobytes: int) -> str:
         "Section: science\n"
         "Priority: optional\n"
         "Description: predicts times of convolution layers and CNNs on many devices\n"
-        f" {product.SUMMARY}.\n"
+        f"{textwrap.indent(textwrap.fill(product.SUMMARY + '.', 75), ' ')}\n"
         " .\n"
         " Trained predictors of several kinds answer side by side, for a layer, a\n"
         " network or a table of layers, with error bars. A window (cnnpredict-gui) and\n"

@@ -1,4 +1,4 @@
-"""Prove that a frozen program works: real predictions, the window, measuring, training and benchmarks in child processes.
+"""Prove that a frozen program works: real predictions, the window, measuring, calibrating, training and benchmarks in children.
 
 Needs nothing but the standard library of any Python 3.11, so that it can also run beside an installed program.
 
@@ -23,6 +23,9 @@ LAYER = (
     "--batch-size", "1", "--input-channels", "64", "--input-height", "56", "--input-width", "56", "--output-channels", "64",
     "--kernel-size", "3",
 )  # fmt: skip
+MODELS = Path(__file__).resolve().parents[1] / "models"
+#: Every predictor has a card, and the frozen program must have them all.
+PREDICTORS = len(list(MODELS.rglob("*.card.json")))
 #: Training libraries that no start may load.
 HEAVY = ("libtorch", "libxgboost", "/sklearn/", "/scipy/")
 #: Rows that training asks for.
@@ -31,26 +34,27 @@ SUFFIX = ".exe" if sys.platform == "win32" else ""
 
 
 class Frozen:
-    """The two programs of one folder, each run with settings of its own, offscreen, and on an empty PATH."""
+    """The two programs of one folder, each run with settings of its own, offscreen, and with no other program on its PATH."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.cli, self.gui = folder / f"cnnpredict{SUFFIX}", folder / f"cnnpredict-gui{SUFFIX}"
         kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE") if name in os.environ}
-        self.environment = {**kept, "CNNPREDICT_HOME": str(home), "QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin"}
+        self.environment = {**kept, "CNNPREDICT_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
+        self.environment["PATH"] = str(home / "no programs")
 
-    def run(self, program: Path, *arguments: str, timeout: float = 900) -> str:
-        """Standard output of a run.
+    def run(self, program: Path, *arguments: str, code: int = 0, timeout: float = 900) -> str:
+        """Standard output of a run; of one that has to fail (``code``), what it says of it.
 
         Raises:
-            SystemExit: it failed; with what it said.
+            SystemExit: it ended with another code; with what it said.
         """
         command = [str(program), *arguments]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout, encoding="utf-8", check=False
         )
-        if done.returncode:
+        if done.returncode != code:
             raise SystemExit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-        return done.stdout
+        return done.stderr if code else done.stdout
 
 
 def demand(condition: object, message: str) -> None:
@@ -65,16 +69,18 @@ def predictions(frozen: Frozen, version: str) -> dict[str, Any]:
     found = json.loads(frozen.run(frozen.cli, "predict", "--all", "--json", *LAYER))
     answers = found["predictions"] if isinstance(found, dict) else found
     times = [answer["execution_time_ms"] for answer in answers if answer["execution_time_ms"] is not None]
-    demand(len(answers) >= 40 and len(times) >= 40, f"only {len(times)} of {len(answers)} predictors answered")
+    demand(len(answers) == len(times) == PREDICTORS, f"{len(times)} of {PREDICTORS} predictors answered")
     demand(all(0 < value < 1000 for value in times), f"times are out of all bounds: {times}")
     demand("nothing is wrong" in frozen.run(frozen.cli, "doctor"), "doctor finds something wrong")
+    told = frozen.run(frozen.cli, "batch", "in.csv", "-o", "out.csv", "--all", "--dask", "tcp://127.0.0.1:1", code=1)
+    demand("comes without Dask" in told, f"--dask is not refused: {told}")
     return {"predictors": len(answers), "median_ms": round(statistics.median(times), 4)}
 
 
 def window(frozen: Frozen, folder: Path) -> dict[str, Any]:
     """The window comes up, loads every model, predicts and paints itself."""
     facts: dict[str, Any] = json.loads(frozen.run(frozen.gui, "--smoke-test"))
-    demand(facts["models_failed"] == 0 and facts["models_loaded"] >= 40, f"models failed: {facts}")
+    demand(facts["models_failed"] == 0 and facts["models_loaded"] == PREDICTORS, f"models failed: {facts}")
     demand(facts["prediction"]["time_ms"] > 0, f"no prediction: {facts}")
     picture = folder / "compare.png"
     frozen.run(frozen.gui, "--screenshot", str(picture))
@@ -111,14 +117,28 @@ def child_processes(frozen: Frozen, folder: Path) -> dict[str, Any]:
     demand(len(made) == 4, f"training wrote {made}")
     text = frozen.run(frozen.cli, "predict", "--json", "--models-dir", str(models), "--target", "cpu", *LAYER)
     demand("execution_time_ms" in text, f"the trained model does not predict: {text}")
-    return {"trained": made, "imported": natives(frozen, folder / "imported")}
+    return {
+        "trained": made,
+        "imported": natives(frozen, folder / "imported"),
+        "calibrated": calibrated(frozen, folder / "mine"),
+    }
+
+
+def calibrated(frozen: Frozen, folder: Path) -> dict[str, float]:
+    """A few layers measured here correct the predictors of the CPU, and those predict; MAPE in % of each family after it."""
+    frozen.run(frozen.cli, "measure", "--target", "cpu", "--rounds", "2", *LAYER)
+    few = ("--layers", "40", "--checks", "8", "--rounds", "2")
+    found = json.loads(frozen.run(frozen.cli, "calibrate", "--json", "--name", "here", "--out", str(folder), *few))
+    text = frozen.run(frozen.cli, "predict", "--json", "--models-dir", str(folder), "--target", "cpu-here", *LAYER)
+    demand(text.count('"execution_time_ms": ') >= 4, f"the calibrated predictors do not predict: {text}")
+    return {entry["family"]: round(entry["after"]["mape"], 1) for entry in found["families"]}
 
 
 def natives(frozen: Frozen, folder: Path) -> list[str]:
     """Native files of three libraries are read and converted in children, and timed with the library that wrote them."""
     names = []
     for family, name in (("xgb", "best_xgb_model.joblib"), ("rf", "best_rf_model.joblib"), ("nn", "best_model.pth")):
-        file = next(frozen.cli.parents[1].rglob(f"models/prediction-training-cpu/*/**/{name}"))
+        file = next((MODELS / "prediction-training-cpu").rglob(name))
         frozen.run(frozen.cli, "import", str(file), "--target", "cpu", "--out", str(folder / family))
         frozen.run(frozen.cli, "benchmark", f"{family}_prediction-training-cpu", "--engine", "native", "--iterations", "20")
         names += sorted(path.name for path in (folder / family).rglob("*.onnx"))

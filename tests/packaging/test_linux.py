@@ -65,6 +65,8 @@ def test_control_file() -> None:
     assert fields["Package"] == product.NAME and fields["Version"] == product.version()
     assert fields["Depends"] == "libc6 (>= 2.36), libgl1" and fields["Installed-Size"] == "700"
     assert len(fields["Description"]) <= 80 and not fields["Description"].endswith(".")
+    text = [line for line in linux_deb.control([], 1).splitlines() if line.startswith(" ")]
+    assert " ".join(map(str.strip, text)).startswith(product.SUMMARY) and max(map(len, text)) < 80
 
 
 def test_menu_entry_is_valid() -> None:
