@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
-    QCompleter,
     QFileDialog,
     QGridLayout,
     QInputDialog,
@@ -24,6 +22,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.search_combo import SearchCombo
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Cancelled
 
@@ -46,8 +45,8 @@ class ArchitectureBox(QWidget):
         self._own: dict[str, OwnPreset] = {}
         self._layers: list[NetworkLayer] = []
         self._then = ""
-        self.network = QComboBox()
-        self.layer = QComboBox()
+        self.network = SearchCombo("Network", "Network: type to search", "Choose a network")
+        self.layer = SearchCombo("Layer of the network", "Layer of the network: type to search", "own layer")
         self.resolution = QSpinBox()
         self.menu_button = QToolButton()
         self.message = QLabel()
@@ -55,26 +54,6 @@ class ArchitectureBox(QWidget):
         self._state.config_changed.connect(self._follow)
 
     def _build(self) -> None:
-        for combo, name, hint in (
-            (self.network, "Network", "Choose a network"),
-            (self.layer, "Layer of the network", "own layer"),
-        ):
-            combo.setAccessibleName(name)
-            combo.setToolTip(f"{name}: type to search")
-            combo.setEditable(True)
-            combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(12)
-            combo.setMaxVisibleItems(24)
-            line, completer, popup = combo.lineEdit(), combo.completer(), combo.view()
-            if popup is not None:
-                popup.setMinimumWidth(400)
-            if line is not None:
-                line.setPlaceholderText(hint)
-            if completer is not None:
-                completer.setFilterMode(Qt.MatchFlag.MatchContains)
-                completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-                completer.popup().setMinimumWidth(400)  # type: ignore[union-attr]
         self.network.activated.connect(lambda _index: self._network_chosen())
         self.layer.activated.connect(lambda _index: self._layer_chosen())
         self.resolution.setRange(1, LIMITS["input_height"])
@@ -201,18 +180,16 @@ class ArchitectureBox(QWidget):
     def _follow(self, config: ConvConfig) -> None:
         """Show which layer of the network the configuration is, if any."""
         current = self.layer.currentIndex()
-        line = self.layer.lineEdit()
+        line = self.layer.line()
         if 0 <= current < len(self._layers) and _same_layer(self._layers[current].config, config):
-            if line is not None:
-                line.setCursorPosition(0)
+            line.setCursorPosition(0)
             return
         index = next((i for i, layer in enumerate(self._layers) if _same_layer(layer.config, config)), -1)
         with QSignalBlocker(self.layer):
             self.layer.setCurrentIndex(index)
-            if line is not None:
-                line.setCursorPosition(0)
-                if index < 0:
-                    line.clear()
+            line.setCursorPosition(0)
+            if index < 0:
+                line.clear()
 
     # -- own presets --------------------------------------------------------------------------------------------------
 
@@ -289,14 +266,11 @@ class ArchitectureBox(QWidget):
 
 
 def _fill(combo: QComboBox, rows: list[tuple[str, str]]) -> None:
-    """Replace the items of an editable combo box at once: one by one, its completer would sort again after each."""
-    model = QStandardItemModel(combo)
-    for text, data in rows:
-        item = QStandardItem(text)
-        item.setData(data, Qt.ItemDataRole.UserRole)
-        item.setToolTip(text)
-        model.appendRow(item)
-    combo.setModel(model)  # which deletes the one before, a child of the combo box like this one
+    """Replace the items of a combo box by these texts and data."""
+    combo.clear()
+    for index, (text, data) in enumerate(rows):
+        combo.addItem(text, data)
+        combo.setItemData(index, text, Qt.ItemDataRole.ToolTipRole)
 
 
 def layer_text(layer: NetworkLayer) -> str:

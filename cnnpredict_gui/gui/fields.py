@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QValidator, QWheelEvent
 from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
 
 from cnnpredict_gui.core.config import LIMITS
@@ -43,22 +43,61 @@ FIELD_TEXTS: dict[str, FieldText] = {
 }
 
 
+def readable(text: str) -> str:
+    """A message with the parameters called as on screen."""
+    for field, texts in FIELD_TEXTS.items():
+        text = text.replace(field, texts.label.lower())
+    return text[:1].upper() + text[1:]
+
+
 class SizeBox(QSpinBox):
-    """Spin box of one parameter: limits, unit and tooltip from its field; Page Up doubles, Page Down halves."""
+    """Spin box of one parameter: limits, unit and tooltip from its field; Page Up doubles, Page Down halves.
+
+    A number out of the limits can be typed, so that it can be told; leaving the box makes it the nearest limit.
+    """
+
+    #: What is typed is out of the limits, which the text tells; empty when it no longer is.
+    strayed = Signal(str)
 
     def __init__(self, field: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.field = field
         texts, low = FIELD_TEXTS[field], 0 if field.startswith("padding") else 1
         self.setObjectName(field)
+        self.limits = f"{low:,} to {LIMITS[field]:,} {texts.unit}".rstrip()
         self._unit = texts.unit
         self.setRange(low, LIMITS[field])
         self.setGroupSeparatorShown(True)
         self.setAccelerated(True)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setAccessibleName(f"{texts.label} in {texts.unit}" if texts.unit else texts.label)
-        self.setToolTip(f"{texts.tip} {low:,} to {LIMITS[field]:,} {texts.unit}. Page Up doubles, Page Down halves.")
+        self.setToolTip(f"{texts.tip} {self.limits}. Page Up doubles, Page Down halves.")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._stray = False
+        self.lineEdit().textEdited.connect(self._check)
+        self.editingFinished.connect(lambda: self._check(self.text()))
+
+    def _number(self, text: str) -> int | None:
+        """The whole number in the text of the box, within its limits or not."""
+        digits = text.removesuffix(self.suffix()).replace(self.locale().groupSeparator(), "").strip()
+        return int(digits) if digits.isdecimal() else None
+
+    def _check(self, text: str) -> None:
+        number = self._number(text)
+        stray = number is not None and not self.minimum() <= number <= self.maximum()
+        if stray or self._stray:
+            self._stray = stray
+            self.strayed.emit(f"{FIELD_TEXTS[self.field].label}: {self.limits}" if stray else "")
+
+    def validate(self, text: str, position: int) -> object:
+        state, *rest = super().validate(text, position)  # type: ignore[misc]
+        if state == QValidator.State.Invalid and self._number(text) is not None:
+            state = QValidator.State.Intermediate
+        return state, *rest
+
+    def fixup(self, text: str) -> str:  # type: ignore[override]
+        number = self._number(text)
+        return text if number is None else str(max(self.minimum(), min(number, self.maximum())))
 
     def show_unit(self) -> None:
         """Show the unit behind the number."""

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QL
 from cnnpredict_gui.core.config import ALGORITHMS, CONFIG_FIELDS, DIRECTIONS, DTYPES, ConvConfig, same_padding
 from cnnpredict_gui.core.errors import ConfigError
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel, SizeBox
+from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel, SizeBox, readable
 from cnnpredict_gui.gui.theme import GRID, set_role
 
 #: Rows of the form: label, fields (one, or a height and a width), whether it is among the optional ones.
@@ -101,6 +101,7 @@ class LayerForm(QWidget):
             if len(fields) == 1:
                 box.show_unit()
             box.valueChanged.connect(lambda _value, f=field: self._edited(f))
+            box.strayed.connect(lambda text, f=field: self._strayed(f, text))
             grid.addWidget(box, row, column, 1, 1 if len(fields) == 2 else 2)
         label.setBuddy(self.boxes[fields[0]])
         label.drag_began.connect(lambda f=fields[0]: self._begin_drag(f))
@@ -200,9 +201,16 @@ class LayerForm(QWidget):
         text = FIELD_TEXTS[field].label.lower() if field in FIELD_TEXTS else "padding"
         self._state.set_config(config, f"change of {text}", field)
 
+    def _strayed(self, field: str, text: str) -> None:
+        """A number out of its limits is told beside its box; the layer is the one before it."""
+        self._submit(field)
+        if text:
+            self.messages[field].setText(text)
+            self.messages[field].show()
+
     def _complain(self, error: ConfigError) -> None:
         message = self.messages.get(error.field) or self.messages["batch_size"]
-        message.setText(str(error))
+        message.setText(readable(str(error)))
         message.show()
         if any(error.field in fields for _, fields, optional in ROWS if optional) or error.field in CHOICES:
             self.more.setChecked(True)

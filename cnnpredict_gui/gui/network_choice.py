@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QCompleter,
     QDoubleSpinBox,
     QLabel,
     QProgressBar,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.config import DTYPES, LIMITS
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.network_data import NetworkRequest
+from cnnpredict_gui.gui.search_combo import SearchCombo
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.predictor import Predictor
@@ -53,12 +53,11 @@ class NetworkChoice(QWidget):
         self._own: dict[str, OwnPreset] = {}
         #: Values of a session that wait for the presets to be read.
         self._wanted: dict[str, Any] = {}
-        self.network = QComboBox()
+        self.network = SearchCombo("Network to predict", "Network: type to search", letters=14)
         self.resolution, self.batch_size = QSpinBox(), QSpinBox()
         self.dtype, self.rho = QComboBox(), QDoubleSpinBox()
         self.open_button, self.cancel = QToolButton(), QToolButton()
         self.progress = QProgressBar()
-        self._build_network()
         self._build_size()
         self._build_opening()
         self._place()
@@ -68,19 +67,6 @@ class NetworkChoice(QWidget):
             box.valueChanged.connect(self.changed)
 
     # -- building -----------------------------------------------------------------------------------------------------
-
-    def _build_network(self) -> None:
-        self.network.setEditable(True)
-        self.network.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.network.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.network.setMinimumContentsLength(14)
-        self.network.setMaxVisibleItems(24)
-        self.network.setToolTip("Network: type to search")
-        self.network.setAccessibleName("Network to predict")
-        completer = self.network.completer()
-        if completer is not None:
-            completer.setFilterMode(Qt.MatchFlag.MatchContains)
-            completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
 
     def _build_size(self) -> None:
         self.resolution.setRange(1, LIMITS["input_height"])

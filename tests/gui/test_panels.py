@@ -86,6 +86,29 @@ def test_typing_changes_the_configuration_at_once(qtbot: QtBot, form: LayerForm,
     assert form.boxes["output_channels"].value() == DEFAULT_CONFIG.output_channels
 
 
+def test_a_number_out_of_its_limits_is_told_and_becomes_the_nearest(
+    qtbot: QtBot, form: LayerForm, bare_context: AppContext
+) -> None:
+    box = form.boxes["batch_size"]
+    type_number(qtbot, form, "batch_size", 100000)
+    assert box.text().startswith("100000") and "1 to 65,536 images" in form.complaint()
+    assert form.messages["batch_size"].isVisible()
+    qtbot.keyClick(box, Qt.Key.Key_Tab)
+    assert bare_context.state.config.batch_size == 65_536 and not form.complaint()
+    type_number(qtbot, form, "batch_size", 0)
+    assert "1 to 65,536 images" in form.complaint() and bare_context.state.config.batch_size == 65_536
+    type_number(qtbot, form, "batch_size", 8)
+    assert bare_context.state.config.batch_size == 8 and not form.complaint()
+    type_number(qtbot, form, "batch_size", 0)
+    qtbot.keyClick(box, Qt.Key.Key_Tab)
+    assert bare_context.state.config.batch_size == 1 and not form.complaint()
+
+
+def test_messages_call_parameters_as_the_form_does(qtbot: QtBot, form: LayerForm) -> None:
+    type_number(qtbot, form, "groups", 3)
+    assert form.complaint().startswith("Groups 3 does not divide input channels 128")
+
+
 def test_linked_height_and_width_move_together(qtbot: QtBot, form: LayerForm, bare_context: AppContext) -> None:
     type_number(qtbot, form, "input_height", 112)
     assert (bare_context.state.config.input_height, bare_context.state.config.input_width) == (112, 112)
@@ -180,11 +203,37 @@ def test_a_changed_layer_is_no_longer_the_networks(qtbot: QtBot, panel: Paramete
     assert panel.architecture.layer.currentIndex() == -1
 
 
-def test_layers_can_be_searched(panel: ParameterPanel) -> None:
-    completer = panel.architecture.layer.completer()
-    assert completer is not None
-    completer.setCompletionPrefix("downsample")
-    assert completer.completionCount() == 4
+def test_a_network_is_found_by_what_people_type(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
+    box = panel.architecture.network
+    for typed, meant in (("resnet101", "ResNet-101"), ("mobilenet v2", "MobileNet V2"), ("vgg16", "VGG-16")):
+        box.setFocus()
+        box.line().selectAll()
+        qtbot.keyClicks(box.line(), typed)
+        qtbot.keyClick(box.line(), Qt.Key.Key_Return)
+        assert box.currentText() == meant == box.itemText(box.currentIndex())
+    assert bare_context.state.config.output_channels == 64 and bare_context.state.config.input_height == 224
+
+
+def test_a_box_is_not_left_with_a_text_that_is_no_item(qtbot: QtBot, panel: ParameterPanel) -> None:
+    panel.activateWindow()
+    for box in (panel.architecture.network, panel.architecture.layer):
+        before = box.currentText()
+        box.setFocus()
+        qtbot.waitUntil(box.line().hasFocus, timeout=5_000)
+        box.line().selectAll()
+        qtbot.keyClicks(box.line(), "zzqq")
+        qtbot.keyClick(box.line(), Qt.Key.Key_Tab)
+        assert box.currentText() == before != ""
+
+
+def test_layers_can_be_searched(qtbot: QtBot, panel: ParameterPanel) -> None:
+    box = panel.architecture.layer
+    box.setFocus()
+    box.line().selectAll()
+    qtbot.keyClicks(box.line(), "downsample")
+    completer = box.completer()
+    assert completer is not None and completer.completionModel().rowCount() == 4
+    completer.popup().hide()
 
 
 def test_too_small_a_resolution_cannot_be_chosen(panel: ParameterPanel) -> None:
