@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent, QFontMetrics, QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -16,7 +17,7 @@ from cnnpredict_gui import __version__
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.garbage import GarbageCollector
-from cnnpredict_gui.gui.main_window import TITLE, MainWindow
+from cnnpredict_gui.gui.main_window import TITLE, MainWindow, first_size
 from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.problems import Problems
 from cnnpredict_gui.gui.session import SessionKeeper, last_session, saved_at
@@ -47,7 +48,8 @@ class Application(QObject):
         mode = arguments.theme or self.preferences.current.theme
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
-        self.window.resize(*arguments.size)
+        size = QSize(*arguments.size)
+        self.window.resize(size if arguments.offscreen else first_size(self.window.screen().availableSize()))
         self._remembered: dict[str, Any] = _mapping(self.memory.get("window"))
         self.window.restore_geometry(self._remembered)
         self.window.closing.connect(self.remember)
@@ -266,6 +268,8 @@ def run(argv: list[str]) -> int:
         app.file_opened.connect(application.called)
     problems = Problems(application.window.report, application)
     problems.install()
+    for number in (signal.SIGINT, signal.SIGTERM):  # the session ends, or Ctrl+C in the terminal
+        signal.signal(number, lambda *_: application.window.close())
     application.start()
     code = app.exec()
     problems.uninstall()

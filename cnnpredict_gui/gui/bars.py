@@ -22,7 +22,7 @@ _BAR_PX = 17
 #: Space between groups, in bars: of several bars each, and of one bar each.
 _GAP, _SINGLE_GAP = 0.7, 0.2
 _AXIS_PX = 24
-_LABEL_PX = 168
+_LABEL_PX = 200
 #: A drawing area is taken to be at least so wide.
 _LEAST_BOX_PX = 60.0
 #: Room for the heading of a panel, in bars.

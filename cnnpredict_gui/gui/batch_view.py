@@ -180,7 +180,7 @@ class BatchView(View):
             return run(path, folders, names, mapping, progress, cancelled)
 
         task = self._start(f"Predicting {path.name}", work)
-        self.progress.setRange(0, max(preview.table.rows, 1))
+        self._progressed(0, preview.table.rows)
         task.succeeded.connect(self._ran)
 
     def _ran(self, summary: BatchSummary) -> None:

@@ -226,6 +226,7 @@ class ChartView(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(theme.text))
         painter.drawText(QRectF(inner.left(), area.top(), inner.width(), 3 * GRID), Qt.AlignmentFlag.AlignVCenter, self.title())
+        painter.setFont(self.font())
         before = self._theme
         if theme is not before:
             self.apply_theme(theme)

@@ -115,7 +115,8 @@ class CompareView(View):
         columns.setToolTip("Show and hide columns")
         columns.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         columns.setMenu(self.table.column_menu())
-        row = header_row(label, self.baseline)
+        row = header_row(label)
+        row.addWidget(self.baseline, 3)
         row.addStretch(1)
         row.addWidget(columns)
         row.addWidget(export_button(self.table, lambda: self.context.theme.current, page, self.context.report))
@@ -139,7 +140,7 @@ class CompareView(View):
         split = _splitter(Qt.Orientation.Horizontal)
         split.addWidget(self.pin_table)
         split.addWidget(chart)
-        split.setSizes([300, 560])
+        split.setSizes([380, 480])
         split.setStretchFactor(1, 1)
         return _page(page, row, split)
 

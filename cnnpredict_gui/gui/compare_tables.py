@@ -131,6 +131,8 @@ class PinnedTable(TableView):
         super().__init__(
             context, "Pinned layers, list", columns, lambda pin: (pin.name, pin.config), lambda: {"version": _version()}
         )
+        self.setToolTip("Double-click or Return makes a pin the current layer")
+        self.activated.connect(lambda _index: self._make_current())
         context.state.pinned_changed.connect(self.set_rows)
         self.set_rows(context.state.pinned)
 
@@ -140,11 +142,13 @@ class PinnedTable(TableView):
         if rows:
             pin, state = rows[-1], self.context.state
             menu.addSeparator()
-            menu.addAction(
-                f"Make {pin.name} the current layer", lambda: state.set_config(pin.config, f"choice of pin {pin.name}")
-            )
+            menu.addAction(f"Make {pin.name} the current layer", self._make_current)
             menu.addAction(f"Unpin {pin.name}", lambda: state.unpin(pin.name))
         return menu
+
+    def _make_current(self) -> None:
+        for pin in self.selected_rows()[-1:]:
+            self.context.state.set_config(pin.config, f"choice of pin {pin.name}")
 
 
 def _parameters(pin: Pinned) -> str:

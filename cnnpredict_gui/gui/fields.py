@@ -90,12 +90,12 @@ class SizeBox(QSpinBox):
             self.strayed.emit(f"{FIELD_TEXTS[self.field].label}: {self.limits}" if stray else "")
 
     def validate(self, text: str, position: int) -> object:
-        state, *rest = super().validate(text, position)  # type: ignore[misc]
-        if state == QValidator.State.Invalid and self._number(text) is not None:
-            state = QValidator.State.Intermediate
-        return state, *rest
+        found = super().validate(text, position)
+        if isinstance(found, tuple) and found[0] == QValidator.State.Invalid and self._number(text) is not None:
+            return QValidator.State.Intermediate, text, position
+        return found
 
-    def fixup(self, text: str) -> str:  # type: ignore[override]
+    def fixup(self, text: str) -> str:
         number = self._number(text)
         return text if number is None else str(max(self.minimum(), min(number, self.maximum())))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from cnnpredict_gui.gui.views import ViewSpec
 
 TITLE = "cnnpredict"
+#: The window takes nine tenths of the screen at first, within these limits.
+_LEAST_FIRST, _MOST_FIRST = QSize(1280, 800), QSize(1600, 1000)
+_LEAST = QSize(1024, 700)
 logger = logging.getLogger(__name__)
 
 
@@ -103,8 +106,8 @@ class MainWindow(QMainWindow):
         self.resizeDocks(docks[:1], [330], Qt.Orientation.Horizontal)
 
     def minimumSizeHint(self) -> QSize:
-        """The window may always be made as small as 1024 x 700."""
-        return super().minimumSizeHint().boundedTo(QSize(1024, 700))
+        """The window may always be made as small as 1024 x 700, and as the screen."""
+        return super().minimumSizeHint().boundedTo(_LEAST).boundedTo(self.screen().availableSize())
 
     # -- content ------------------------------------------------------------------------------------------------------
 
@@ -272,9 +275,10 @@ class MainWindow(QMainWindow):
         }
 
     def restore_geometry(self, data: dict[str, str]) -> None:
-        """Take over what :meth:`save_geometry` gave."""
+        """Take over what :meth:`save_geometry` gave, as far as the screen of today has room for it."""
         if data.get("geometry"):
             self.restoreGeometry(QByteArray.fromBase64(QByteArray(data["geometry"].encode("ascii"))))
+            self.setGeometry(within(self.geometry(), self.screen().availableGeometry()))
         if data.get("docks"):
             self.restoreState(QByteArray.fromBase64(QByteArray(data["docks"].encode("ascii"))), 1)
 
@@ -292,6 +296,19 @@ class MainWindow(QMainWindow):
         if self.context is not None:
             self.context.shutdown()
         super().closeEvent(event)
+
+
+def first_size(screen: QSize) -> QSize:
+    """Size of the window at the first start, on a screen with so much room."""
+    return (screen * 0.9).boundedTo(_MOST_FIRST).expandedTo(_LEAST_FIRST).boundedTo(screen)
+
+
+def within(window: QRect, screen: QRect) -> QRect:
+    """The window moved, and if need be made smaller, so that all of it is on the screen."""
+    size = window.size().boundedTo(screen.size())
+    left = min(max(window.left(), screen.left()), screen.right() + 1 - size.width())
+    top = min(max(window.top(), screen.top()), screen.bottom() + 1 - size.height())
+    return QRect(QPoint(left, top), size)
 
 
 def _within_qt(value: Any) -> Any:

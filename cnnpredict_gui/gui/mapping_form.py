@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QScrollArea, QVBox
 from cnnpredict_gui.gui.fields import FIELD_TEXTS
 from cnnpredict_gui.gui.theme import GRID, set_role
 
+#: Names of columns may be longer than the form is made for them; it is scrolled then.
+_MOST_PX = 320
+
 
 class MappingForm(QScrollArea):
     """A box with the parameters for each column of a file; ``changed`` tells a new mapping."""
@@ -67,6 +70,8 @@ class MappingForm(QScrollArea):
         page.addStretch(1)
         with QSignalBlocker(self):
             self.setWidget(content)
+        needed = content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        self.setMinimumWidth(min(needed, _MOST_PX))
 
     def mapping(self) -> dict[str, str]:
         """Column to parameter, only where the names differ."""

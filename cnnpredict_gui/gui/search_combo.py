@@ -30,12 +30,13 @@ class SearchCombo(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(letters)
         self.setMaxVisibleItems(_ROWS)
-        self.view().setMinimumWidth(_POPUP_PX)
         self._found = QStringListModel(self)
         completer = QCompleter(self._found, self)
         completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         completer.setMaxVisibleItems(_ROWS)
-        completer.popup().setMinimumWidth(_POPUP_PX)
+        for popup in (self.view(), completer.popup()):
+            if popup is not None:
+                popup.setMinimumWidth(_POPUP_PX)
         self.setCompleter(completer)
         line = self.line()
         line.setPlaceholderText(hint)

@@ -219,7 +219,7 @@ class SweepChart(ChartView):
         return max(GRID, int(bottom) - self.readout.height() - 2 * GRID)
 
     def readout_html(self, point: int) -> str:
-        """The values of every line at a point, the longest time first."""
+        """The values of every line at a point: a block for each kind of time, in it the longest time first."""
         answer = self.answer
         if answer is None:
             return ""
@@ -227,15 +227,17 @@ class SweepChart(ChartView):
         styles = series_styles(named, self._theme)
         present = [row for row in answer.rows if row.point == point and row.predictor in styles]
         present.sort(key=lambda row: -row.prediction.time_ms if row.prediction.status != Status.REFUSED else math.inf)
+        kinds = list(TIME_KINDS)
+        present.sort(key=lambda row: kinds.index(row.target.time_kind))
         one_target = len({row.target.name for row in present}) == 1
-        lines = [
-            _readout_line(
-                row,
-                styles[row.predictor].colour,
-                FAMILIES[row.family] if one_target else predictor_title(row.target, row.family),
-            )
-            for row in present[:_READOUT_LINES]
-        ]
+        several = len({row.target.time_kind for row in present}) > 1
+        lines, kind = [], ""
+        for row in present[:_READOUT_LINES]:
+            if several and row.target.time_kind != kind:
+                kind = row.target.time_kind
+                lines.append(f"<tr><td></td><td colspan=3><i>{KIND_TITLES[kind].partition(':')[0]}</i></td></tr>")
+            name = FAMILIES[row.family] if one_target else predictor_title(row.target, row.family)
+            lines.append(_readout_line(row, styles[row.predictor].colour, name))
         if len(present) > _READOUT_LINES:
             lines.append(f"<tr><td></td><td colspan=3>{len(present) - _READOUT_LINES} more in the table</td></tr>")
         if any(row.prediction.status == Status.EXTRAPOLATING for row in present):

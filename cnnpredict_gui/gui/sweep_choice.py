@@ -178,8 +178,8 @@ class SweepChoice(QWidget):
         self._second_chosen()
 
 
-def fit(combo: QComboBox) -> None:
-    """Let a box of long names be narrower than its longest."""
+def fit(combo: QComboBox, letters: int = 16) -> None:
+    """Let a box of long names be narrower than its longest: so many letters wide."""
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(16)
+    combo.setMinimumContentsLength(letters)
     combo.setMaxVisibleItems(24)

@@ -8,6 +8,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.format import interval
 from cnnpredict_gui.gui.sweep_chart import sweep_constants
+from cnnpredict_gui.gui.sweep_choice import parameter_name
 from cnnpredict_gui.gui.sweep_data import SweepAnswer, SweepRow
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import Theme
@@ -58,6 +59,8 @@ class SweepTable(TableView):
     def show_answer(self, answer: SweepAnswer) -> None:
         """Bring the rows up to date."""
         self.answer = answer
+        for key, name in zip(("first_value", "second_value"), answer.result.parameters, strict=False):
+            self.set_title(key, parameter_name(name).lower())
         before = len(self.rows_model.rows)
         self.set_rows(answer.rows)
         if before != len(answer.rows):

@@ -64,7 +64,7 @@ class SweepView(View):
     def _build(self) -> None:
         self.predictor.setAccessibleName("Predictor of the heat map")
         self.predictor.setToolTip("Whose times the heat map shows")
-        fit(self.predictor)
+        fit(self.predictor, 40)
         set_role(self.message, "error")
         for label in (self.message, self.notes):
             label.setWordWrap(True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import (
@@ -18,7 +18,7 @@ from PySide6.QtCore import (
     QSortFilterProxyModel,
     Qt,
 )
-from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QFont, QKeyEvent, QKeySequence, QPainter, QPen
+from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QFont, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
@@ -243,6 +243,15 @@ class TableView(QTableView):
         if on or shown != [section]:
             self.setColumnHidden(section, not on)
 
+    def set_title(self, key: str, title: str) -> None:
+        """Call the column of this key otherwise on screen."""
+        model = self.rows_model
+        for section, column in enumerate(model.columns):
+            if column.key == key and column.title != title:
+                model.columns = (*model.columns[:section], replace(column, title=title), *model.columns[section + 1 :])
+                model.headerDataChanged.emit(Qt.Orientation.Horizontal, section, section)
+                self._fit_column(section, model.rows[:_FIT_ROWS])
+
     def show_columns(self, keys: Sequence[str], on: bool) -> None:
         """Show or hide columns by their keys."""
         for section, column in enumerate(self.rows_model.columns):
@@ -263,6 +272,12 @@ class TableView(QTableView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.make_menu().exec(event.globalPos())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Choose the row without scrolling sideways to the cell that was hit."""
+        place = self.horizontalScrollBar().value()
+        super().mousePressEvent(event)
+        self.horizontalScrollBar().setValue(place)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

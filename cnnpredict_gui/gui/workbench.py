@@ -49,8 +49,9 @@ class Workbench(QObject):
         self._add_search_button()
         context.preferences.changed.connect(self.apply)
         context.theme.changed.connect(self._on_theme)
+        for mode in MODES:
+            context.actions[f"view.theme_{mode}"].triggered.connect(lambda _on, m=mode: self._keep_theme(m))
         self._settings = context.preferences.current
-        self._mode_at_start = context.theme.mode
         self.apply(self._settings)
         if context.preferences.problem:
             context.report(DataFileError("not all settings could be read", context.preferences.problem))
@@ -129,10 +130,9 @@ class Workbench(QObject):
         for name in MODES:
             self._context.actions[f"view.theme_{name}"].setChecked(name == mode)
 
-    def keep_theme(self) -> None:
+    def _keep_theme(self, mode: str) -> None:
         """Remember the colours that were chosen in the View menu; those of the command line hold for one run."""
-        if self._context.theme.mode != self._mode_at_start:
-            self._update(theme=self._context.theme.mode)
+        self._update(theme=mode)
 
     def _update(self, **changes: object) -> None:
         try:
@@ -282,7 +282,6 @@ class Workbench(QObject):
     def close(self) -> None:
         """Keep what is counted and close the dialogs."""
         self.recorder.save()
-        self.keep_theme()
         for dialog in self._dialogs.values():
             dialog.close()
 

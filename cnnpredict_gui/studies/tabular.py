@@ -35,7 +35,7 @@ _ALIASES = {
     "input_height": ("height", "h", "in_height", "h_in", "ih"),
     "input_width": ("width", "w", "in_width", "w_in", "iw"),
     "output_channels": ("out_channels", "channels_out", "cout", "c_out", "k", "filters", "ofm"),
-    "kernel_size": ("kernel", "filter_size", "ksize", "k_size"),
+    "kernel_size": ("kernel", "filter_size", "ksize", "k_size", "k"),
     "kernel_height": ("kh", "kernel_h", "filter_height", "r"),
     "kernel_width": ("kw", "kernel_w", "filter_width", "s"),
     "stride": ("strides", "stride_size"),
@@ -133,13 +133,14 @@ def find_mapping(columns: Sequence[str], given: Mapping[str, str] | None = None)
 
 
 def suggest_mapping(columns: Sequence[str]) -> dict[str, str]:
-    """Column to parameter for columns that probably mean one, going by common other names."""
+    """Column to parameter for columns that probably mean one, going by common other names; letters count least."""
     taken = {_plain(name) for name in columns if _plain(name) in PARAMETERS}
     suggested: dict[str, str] = {}
     for ours, aliases in _ALIASES.items():
-        matches = [name for name in columns if _plain(name) in aliases]
-        if ours not in taken and len(matches) == 1:
-            suggested[matches[0]] = ours
+        matches = [name for name in columns if _plain(name) in aliases and name not in suggested]
+        words = [name for name in matches if len(_plain(name)) > 1]
+        if ours not in taken and len(words or matches) == 1:
+            suggested[(words or matches)[0]] = ours
     return suggested
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtCore import QMimeData, QRect, QSize, QUrl
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
@@ -19,6 +19,7 @@ from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
+from cnnpredict_gui.gui.main_window import MainWindow, first_size, within
 from cnnpredict_gui.gui.network_view import NetworkView
 from cnnpredict_gui.gui.single_instance import SingleInstance
 from cnnpredict_gui.gui.views import VIEWS
@@ -99,6 +100,30 @@ def test_fits_1024_by_700(qtbot: QtBot, started: Application) -> None:
     assert (started.window.width(), started.window.height()) == (1024, 700)
 
 
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [((1920, 1040), (1600, 936)), ((1440, 870), (1296, 800)), ((1280, 720), (1280, 720)), ((3840, 2100), (1600, 1000))],
+)
+def test_first_size_of_the_window(screen: tuple[int, int], size: tuple[int, int]) -> None:
+    assert first_size(QSize(*screen)) == QSize(*size)
+
+
+def test_a_window_of_a_larger_screen_is_brought_onto_this_one() -> None:
+    screen = QRect(100, 30, 960, 570)
+    assert within(QRect(500, 200, 1280, 800), screen) == screen
+    assert within(QRect(900, -50, 600, 400), screen) == QRect(460, 30, 600, 400)
+    assert within(QRect(200, 100, 600, 400), screen) == QRect(200, 100, 600, 400)
+
+
+def test_a_remembered_window_fits_the_screen(qtbot: QtBot, qapp: QApplication) -> None:
+    before = MainWindow()
+    before.resize(3000, 2000)
+    window = MainWindow()
+    window.restore_geometry(before.save_geometry())
+    room = window.screen().availableGeometry()
+    assert room.contains(window.geometry())
+
+
 def test_copies_of_the_layer(started: Application) -> None:
     from PySide6.QtGui import QGuiApplication
 
@@ -124,7 +149,7 @@ def test_what_the_user_left_is_there_again(qtbot: QtBot, qapp: QApplication, sta
     state.set_config(state.config.model_copy(update={"output_channels": 77}))
     state.select(["nn_prediction-training-cpu"])
     state.pin()
-    started.theme.set_mode("dark")
+    started.context.actions["view.theme_dark"].trigger()
     started.window.close()
     again = start(qtbot, qapp, Arguments())
     assert again.context.state.config == state.config and again.context.state.selection == ("nn_prediction-training-cpu",)

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
 from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -106,6 +107,31 @@ def test_table_never_hides_its_last_column(qtbot: QtBot, bare_context: AppContex
     for action in table.column_menu().actions():
         action.setChecked(False)
     assert sum(not table.isColumnHidden(section) for section in range(3)) == 1
+
+
+def test_a_click_does_not_scroll_sideways(qtbot: QtBot, bare_context: AppContext) -> None:
+    table = make_table(bare_context)
+    qtbot.addWidget(table)
+    table.set_rows(ROWS)
+    table.resize(120, 120)
+    table.show()
+    table.setColumnWidth(0, 100)
+    table.setColumnWidth(1, 300)
+    hit = table.visualRect(table.model().index(0, 1)).topLeft()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(hit.x() + 3, hit.y() + 3))
+    assert table.selected_rows() and table.horizontalScrollBar().value() == 0
+
+
+def test_pictures_are_written_in_the_font_of_the_screen(qtbot: QtBot, bare_context: AppContext) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    chart.show_numbers([1.0, 2.0])
+    image = QImage(400, 300, QImage.Format.Format_ARGB32)
+    painter = QPainter(image)
+    chart.export_paint(painter, QRectF(0, 0, 400, 300), LIGHT)
+    bold = painter.font().bold()
+    painter.end()
+    assert not bold, "what follows the title is not bold"
 
 
 def test_copied_data_is_tab_separated(qtbot: QtBot, bare_context: AppContext) -> None:

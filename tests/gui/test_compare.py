@@ -177,6 +177,19 @@ def test_pinned_layers_side_by_side(qtbot: QtBot, view: CompareView, context: Ap
     assert list(view.result.comparison.configs) == ["now", "B"]
 
 
+def test_a_double_click_on_a_pin_makes_it_the_layer(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
+    pinned = context.state.config
+    context.state.pin()
+    context.state.set_config(pinned.model_copy(update={"output_channels": 24}))
+    view.bottom.setCurrentIndex(1)
+    wait(qtbot, view)
+    table = view.pin_table
+    place = table.visualRect(table.model().index(0, 1)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert context.state.config == pinned
+
+
 def test_no_predictor_is_an_empty_state(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
     context.state.select([])
     wait(qtbot, view)

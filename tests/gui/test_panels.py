@@ -233,7 +233,9 @@ def test_layers_can_be_searched(qtbot: QtBot, panel: ParameterPanel) -> None:
     qtbot.keyClicks(box.line(), "downsample")
     completer = box.completer()
     assert completer is not None and completer.completionModel().rowCount() == 4
-    completer.popup().hide()
+    popup = completer.popup()
+    assert popup is not None and popup.isVisible()
+    popup.hide()
 
 
 def test_too_small_a_resolution_cannot_be_chosen(panel: ParameterPanel) -> None:

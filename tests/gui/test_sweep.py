@@ -143,6 +143,27 @@ def test_crosshair_by_keyboard_reads_out_and_takes_over(qtbot: QtBot, view: Swee
     assert not view.chart.readout.isVisible()
 
 
+def test_crosshair_keeps_kinds_of_time_apart(qtbot: QtBot, view: SweepView, context: AppContext) -> None:
+    context.state.select(sorted(name for name in context.models.predictors if name.startswith("consensus")))
+    choose(qtbot, view, "output_channels", "16,32")
+    view.chart.graphics.setFocus()
+    qtbot.keyClick(view.chart.graphics, Qt.Key.Key_Home)
+    text = view.chart.readout.text()
+    places = [text.index(title) for title in ("Kernel time (ms)", "Call time (ms)", "Wall-clock time (ms)")]
+    assert places == sorted(places)
+    context.state.select(L40S)
+    wait(qtbot, view)
+    assert "Call time" not in view.chart.readout_html(0), "one kind needs no heading"
+
+
+def test_the_table_names_what_is_varied(qtbot: QtBot, view: SweepView) -> None:
+    choose(qtbot, view, "output_channels", "16,32")
+    choose_second(qtbot, view, "batch_size", "1,2")
+    model = view.table.rows_model
+    heads = [model.headerData(section, Qt.Orientation.Horizontal).strip() for section in (0, 1)]
+    assert heads == ["output channels", "batch size"]
+
+
 def test_crosshair_follows_the_mouse(qtbot: QtBot, view: SweepView) -> None:
     choose(qtbot, view, "output_channels", "16,32,64")
     viewport = view.chart.graphics.viewport()

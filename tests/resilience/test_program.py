@@ -124,6 +124,21 @@ def test_a_killed_program_comes_back_as_it_was(started: list[Program], home: Pat
     assert facts["config"]["output_channels"] == 78 and "did not end properly" not in facts["message"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there terminating is killing")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_program_told_to_end_keeps_its_session(
+    started: list[Program], home: Path, models: Path, number: signal.Signals
+) -> None:
+    (first,) = started
+    first.ask(set={"output_channels": 77})
+    first.process.send_signal(number)
+    assert first.process.wait(60) == 0
+    assert _kept(home)["state"]["config"]["output_channels"] == 77
+    second = Program(home, models)
+    started.append(second)
+    assert "did not end properly" not in second.ask()["message"]
+
+
 def test_a_kept_session_torn_to_pieces_is_told_and_the_program_starts(started: list[Program], home: Path, models: Path) -> None:
     started[0].ask(set={"output_channels": 77})
     _wait_until_kept(home, 77)

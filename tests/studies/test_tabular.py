@@ -115,6 +115,16 @@ def test_suggestions() -> None:
     }
 
 
+def test_suggestions_go_by_words_before_letters() -> None:
+    assert suggest_mapping(["N", "C_in", "C_out", "k"]) == {
+        "N": "batch_size",
+        "C_in": "input_channels",
+        "C_out": "output_channels",
+        "k": "kernel_size",
+    }
+    assert suggest_mapping(["K", "R", "S"]) == {"K": "output_channels", "R": "kernel_height", "S": "kernel_width"}
+
+
 def test_parquet_texts_that_are_no_text(tmp_path: Path) -> None:
     """Found by fuzzing: such cells used to be told by Python's decoder, not by us."""
     path = tmp_path / "layers.parquet"
