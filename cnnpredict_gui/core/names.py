@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal
 
@@ -51,6 +52,8 @@ class Target(BaseModel):
     time_kind: TimeKind
 
 
+#: Target of a processor that is not said which.
+PROCESSOR = "cpu"
 _PROCESSOR = re.compile(r"\b(cpus?|threads?|xeon|epyc|ryzen|threadripper|core|graviton|ampere altra)\b", re.IGNORECASE)
 
 _GPU = re.compile(r"\b(gpu\w*|tensor core|nvidia|geforce|rtx|tesla|radeon|instinct|quadro|arc)\b", re.IGNORECASE)
@@ -60,6 +63,23 @@ def is_processor(target: Target) -> bool:
     """Whether a target is a processor rather than a GPU, going by its name and its device's."""
     text = f"{target.name} {target.device}".replace("_", " ")
     return _PROCESSOR.search(text) is not None and _GPU.search(text) is None
+
+
+def most_like(targets: Iterable[Target], processor: str) -> str:
+    """Name of the target measured on the processor that is most like this one, by the words their names share.
+
+    Only times of a framework on a processor count; :data:`PROCESSOR` wins a tie, and is the answer where there is none.
+    """
+    words = _words(processor)
+    shared = {PROCESSOR: 0}
+    for target in targets:
+        if target.name.partition("-")[0] == PROCESSOR and target.time_kind == "framework_wall_clock":
+            shared[target.name] = len(words & _words(target.device))
+    return max(shared, key=lambda name: (shared[name], name == PROCESSOR))
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall(r"[a-z]+|\d+", name.lower()))
 
 
 def predictor_name(family: str, training_folder: str) -> str:

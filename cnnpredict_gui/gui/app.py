@@ -49,7 +49,7 @@ class Application(QObject):
         self.theme = ThemeManager(app, next((known for known in MODES if known == mode), "system"))
         self.window = MainWindow()
         size = QSize(*arguments.size)
-        self.window.resize(size if arguments.offscreen else first_size(self.window.screen().availableSize()))
+        self.window.resize(size if arguments.offscreen else first_size(self.window.room().size()))
         self._remembered: dict[str, Any] = _mapping(self.memory.get("window"))
         self.window.restore_geometry(self._remembered)
         self.window.closing.connect(self.remember)

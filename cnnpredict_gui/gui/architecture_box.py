@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QGridLayout,
     QInputDialog,
     QLabel,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.file_dialogs import ask_to_open, ask_to_save
 from cnnpredict_gui.gui.search_combo import SearchCombo
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Cancelled
@@ -240,12 +240,12 @@ class ArchitectureBox(QWidget):
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
         name = self._own[self.network.currentData()].name
-        path, _ = QFileDialog.getSaveFileName(self, "Export preset", f"{name}.json", _FILTER)
+        path, _ = ask_to_save(self, "Export preset", f"{name}.json", _FILTER)
         if path:
             self._change(lambda: OwnPresets().export(name, path), f"own:{name}")
 
     def _import(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Import preset", "", _FILTER)
+        path = ask_to_open(self, "Import preset", _FILTER)
         if path:
             self.import_file(Path(path))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
-from PySide6.QtGui import QFontMetricsF, QHelpEvent, QMouseEvent
+from PySide6.QtGui import QFontMetricsF, QHelpEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QToolTip
 
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
@@ -22,7 +22,10 @@ _BAR_PX = 17
 #: Space between groups, in bars: of several bars each, and of one bar each.
 _GAP, _SINGLE_GAP = 0.7, 0.2
 _AXIS_PX = 24
-_LABEL_PX = 200
+#: Labels are at most this wide, and take at most this part of the chart.
+_LABEL_PX, _LABEL_PART = 200, 0.4
+#: Labels in one line with their framework are at most this wide.
+_SHORT_PX = 168
 #: A drawing area is taken to be at least so wide.
 _LEAST_BOX_PX = 60.0
 #: Room for the heading of a panel, in bars.
@@ -129,7 +132,8 @@ class BarsChart(ChartView):
 
     def _arrange(self) -> None:
         """Give each panel its room and its labels; only when the structure has changed."""
-        structure = tuple((panel.title, tuple((bar.key, bar.group) for bar in panel.bars)) for panel in self.panels)
+        panels = tuple((panel.title, tuple((bar.key, bar.group) for bar in panel.bars)) for panel in self.panels)
+        structure = (panels, self._label_room())
         if structure == self._layout_key:
             return
         self._layout_key = structure
@@ -151,17 +155,27 @@ class BarsChart(ChartView):
             height += lane.set_room(extent)
         self.graphics.setMinimumHeight(height)
 
+    def _label_room(self) -> int:
+        """Pixels that labels may take, in steps."""
+        return min(_LABEL_PX, max(120, int(self.width() * _LABEL_PART) // 20 * 20))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.panels:
+            self._arrange()
+            self._rescale()
+
     def _labels(self) -> dict[tuple[str, bool], str]:
         """Axis label of each group: in two lines where it has several bars, without the framework where that is not needed."""
-        metrics = QFontMetricsF(self.font())
+        metrics, room = QFontMetricsF(self.font()), self._label_room()
         groups = {bar.group for panel in self.panels for bar in panel.bars}
         devices = Counter(group.split(" · ", maxsplit=1)[0] for group in groups)
         labels: dict[tuple[str, bool], str] = {}
         for group in groups:
             device = group.split(" · ", maxsplit=1)[0]
-            short = group if metrics.horizontalAdvance(group) < _LABEL_PX or devices[device] > 1 else device
+            short = group if metrics.horizontalAdvance(group) < min(_SHORT_PX, room) or devices[device] > 1 else device
             for several, text in ((True, group.replace(" · ", "\n", 1)), (False, short)):
-                lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, _LABEL_PX) for line in text.split("\n")]
+                lines = [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in text.split("\n")]
                 labels[group, several] = "\n".join(lines)
         return labels
 

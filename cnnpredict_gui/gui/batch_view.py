@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFileDialog,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -21,6 +20,7 @@ from cnnpredict_gui.gui.batch_data import Preview, Results, check, look, run, sa
 from cnnpredict_gui.gui.batch_pages import BatchPages
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.drop import FileDrop
+from cnnpredict_gui.gui.file_dialogs import ask_to_open, ask_to_save
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.theme import GRID, set_role
@@ -122,7 +122,7 @@ class BatchView(View):
     # -- opening ------------------------------------------------------------------------------------------------------
 
     def _open_dialog(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a table of layers", "", _OPEN_FILTER)
+        path = ask_to_open(self, "Open a table of layers", _OPEN_FILTER)
         if path:
             self.open_path(path)
 
@@ -224,7 +224,7 @@ class BatchView(View):
         if self.preview is None:
             return
         start = self.preview.table.path.with_name(f"{self.preview.table.path.stem}-times.csv")
-        path, chosen = QFileDialog.getSaveFileName(self, "Save the times", str(start), _SAVE_FILTER)
+        path, chosen = ask_to_save(self, "Save the times", str(start), _SAVE_FILTER)
         if path:
             suffix = ".parquet" if "parquet" in chosen else ".csv"
             self.save_to(Path(path) if Path(path).suffix else Path(path).with_suffix(suffix))

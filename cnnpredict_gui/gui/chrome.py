@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QActionGroup, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFileDialog
 
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.file_dialogs import ask_to_open
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
 from cnnpredict_gui.gui.theme import MODES
@@ -27,7 +27,7 @@ def add_actions(window: MainWindow, context: AppContext) -> None:
 
 def _add_file(window: MainWindow, context: AppContext) -> None:
     def choose() -> None:
-        path, _ = QFileDialog.getOpenFileName(window, "Open", "", FILE_FILTER)
+        path = ask_to_open(window, "Open", FILE_FILTER)
         if path:
             window.open_file(path)
 

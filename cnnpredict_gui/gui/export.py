@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Protocol
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
-from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
 from cnnpredict_gui.gui.csv_text import Cell, csv_text
+from cnnpredict_gui.gui.file_dialogs import ask_to_save
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.infra.files import atomic_text, atomic_write
 
@@ -243,9 +244,7 @@ def _try(report: Report, action: Callable[[], None]) -> None:
 
 
 def _ask(source: Exportable, parent: QWidget, suffix: str, theme: Theme, report: Report, scale: int = 2) -> None:
-    name, _ = QFileDialog.getSaveFileName(
-        parent, "Export", f"{source.export_name()}{suffix}", f"{suffix[1:].upper()} (*{suffix})"
-    )
+    name, _ = ask_to_save(parent, "Export", f"{source.export_name()}{suffix}", f"{suffix[1:].upper()} (*{suffix})")
     if name:
         path = Path(name)
         _try(report, lambda: save_soon(source, path if path.suffix else path.with_suffix(suffix), theme, scale, report))

@@ -171,8 +171,10 @@ class Gauge(QWidget):
         painter.drawText(middle, Qt.AlignmentFlag.AlignCenter, f"{sig3(answer.time_ms)} ms")
         painter.setFont(self.font())
         painter.setPen(QColor(theme.muted))
-        below = QRectF(centre.x() - radius - 20, centre.y() + 6, 2 * radius + 40, 18)
         bounds = "no interval known" if math.isnan(answer.low_ms) else interval(answer.low_ms, answer.high_ms)
+        narrow = QFontMetricsF(self.font()).horizontalAdvance(bounds) > 1.8 * radius - 16
+        drop = max(radius / 2, 6) if narrow else 6  # into the opening of the dial where it would cross its arc
+        below = QRectF(centre.x() - radius - 20, centre.y() + drop, 2 * radius + 40, 18)
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, bounds)
 
     # -- Exportable ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -26,6 +25,7 @@ from cnnpredict_gui.core.errors import CardError, CnnPredictError
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINED_FAMILIES
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons, sentence
+from cnnpredict_gui.gui.file_dialogs import ask_to_open, remember
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.gui.workers import Task
@@ -172,7 +172,8 @@ class ImportDialog(QDialog):
             self.take_description(beside)
 
     def _choose_description(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Card, mapping or list of features", str(self._path.parent))
+        remember(self._path)
+        path = ask_to_open(self, "Card, mapping or list of features", "")
         if path:
             self.take_description(Path(path))
 

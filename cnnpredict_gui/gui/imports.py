@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog
 
 from cnnpredict_gui.core.errors import CancelledByUserError, CardError, CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.file_dialogs import ask_to_open
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.startup import pumped_import
 from cnnpredict_gui.infra.paths import user_models_dir
@@ -58,7 +58,7 @@ class Imports(QObject):
 
     def ask(self) -> None:
         """Ask for a file and open the dialog for it."""
-        path, _ = QFileDialog.getOpenFileName(self._window, "Import a model", "", _FILTER)
+        path = ask_to_open(self._window, "Import a model", _FILTER)
         if path:
             self.open(path)
 

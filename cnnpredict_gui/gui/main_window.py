@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QStyle, QTabWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import MENUS, Actions
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
-from cnnpredict_gui.gui.theme import set_role
+from cnnpredict_gui.gui.file_dialogs import remember
+from cnnpredict_gui.gui.theme import GRID, set_role
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -107,7 +108,7 @@ class MainWindow(QMainWindow):
 
     def minimumSizeHint(self) -> QSize:
         """The window may always be made as small as 1024 x 700, and as the screen."""
-        return super().minimumSizeHint().boundedTo(_LEAST).boundedTo(self.screen().availableSize())
+        return super().minimumSizeHint().boundedTo(_LEAST).boundedTo(self.room().size())
 
     # -- content ------------------------------------------------------------------------------------------------------
 
@@ -235,6 +236,7 @@ class MainWindow(QMainWindow):
     def _opened(self, path: str, worked: bool) -> bool:
         if worked:
             logger.info("opened %s", path)
+            remember(Path(path))
             self.file_opened.emit(path)
         return worked
 
@@ -266,6 +268,11 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
+    def room(self) -> QRect:
+        """Where the window can be on its screen, its title bar above."""
+        title = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight, None, self) + 2 * GRID
+        return self.screen().availableGeometry().adjusted(0, title, 0, 0)
+
     def save_geometry(self) -> dict[str, str]:
         """Size, place and docks as JSON values."""
         return {
@@ -278,7 +285,8 @@ class MainWindow(QMainWindow):
         """Take over what :meth:`save_geometry` gave, as far as the screen of today has room for it."""
         if data.get("geometry"):
             self.restoreGeometry(QByteArray.fromBase64(QByteArray(data["geometry"].encode("ascii"))))
-            self.setGeometry(within(self.geometry(), self.screen().availableGeometry()))
+            if not (self.isMaximized() or self.isFullScreen()):
+                self.setGeometry(within(self.geometry(), self.room()))
         if data.get("docks"):
             self.restoreState(QByteArray.fromBase64(QByteArray(data["docks"].encode("ascii"))), 1)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, QUrl
 from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QFileDialog, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 import cnnpredict_gui
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.file_dialogs import ask_for_folder
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.model_details import ModelDetails
 from cnnpredict_gui.gui.model_rows import COLUMNS, rows_of
@@ -167,7 +168,7 @@ class ModelsView(View):
         self._fill_soon()
 
     def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Add a folder with models")
+        folder = ask_for_folder(self, "Add a folder with models")
         if folder:
             add_models_folder(self.context, Path(folder))
 

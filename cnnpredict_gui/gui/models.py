@@ -22,7 +22,10 @@ _FLUSH_MS = 60
 
 
 class _Loader(QThread):
-    """Scans and loads; makes the library itself when there is none yet, so that its imports do not block the window."""
+    """Scans and loads; makes the library itself when there is none yet, so that its imports do not block the window.
+
+    Before that it asks the system for the name of the processor, which may take a moment.
+    """
 
     scanned = Signal(object, object)
     arrived = Signal(object, int, int)
@@ -33,11 +36,14 @@ class _Loader(QThread):
         self.setObjectName("models")
         self._library, self._folders = library, folders
         self.stop = threading.Event()
+        self.processor = ""
 
     def run(self) -> None:
         try:
+            from cnnpredict_gui.bench.machine import processor_name
             from cnnpredict_gui.serving.library import ModelLibrary
 
+            self.processor = processor_name()
             library = self._library or ModelLibrary(self._folders)
             self.scanned.emit(library, library.scan())
             library.load_all(lambda entry, done, total: self.arrived.emit(entry, done, total), self.stop.is_set)
@@ -64,6 +70,8 @@ class ModelHub(QObject):
         self.library: ModelLibrary | None = None
         self.entries: list[ModelEntry] = []
         self.predictors: dict[str, Predictor] = {}
+        #: Name of this computer's processor; empty until the folders were read.
+        self.processor = ""
         self._folders = folders
         self._thread: _Loader | None = None
         self._again = False
@@ -111,6 +119,7 @@ class ModelHub(QObject):
             return
         self.library = library
         self.entries = list(entries)
+        self.processor = self._thread.processor if self._thread is not None else self.processor
         self.predictors = dict(library.predictors)
         self.scanned.emit(self.entries)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
-    QFileDialog,
     QLabel,
     QSplitter,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.drop import FileDrop
+from cnnpredict_gui.gui.file_dialogs import ask_to_open
 from cnnpredict_gui.gui.format import percent, scaled
 from cnnpredict_gui.gui.layer_chart import LayerChart
 from cnnpredict_gui.gui.live import LiveRequests
@@ -124,7 +124,7 @@ class NetworkView(View):
     # -- files --------------------------------------------------------------------------------------------------------
 
     def _open_dialog(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a network", "", _FILTER)
+        path = ask_to_open(self, "Open a network", _FILTER)
         if path:
             self.open_path(path)
 

@@ -147,7 +147,7 @@ class PredictorTree(QWidget):
         self._filter()
 
     def _choose_at_first(self) -> None:
-        names = default_selection(self.shown)
+        names = default_selection(self.shown, self._context.models.processor)
         self._state.select(names, by_user=False)
         first = default_focus(self.shown, names)
         if not self._state.baseline:
@@ -256,7 +256,7 @@ class PredictorTree(QWidget):
 
     def choose_default(self) -> None:
         """Choose what the program chooses at first."""
-        self._state.select(default_selection(self.shown))
+        self._state.select(default_selection(self.shown, self._context.models.processor))
 
     def choose_target(self, target: str, only: bool = False) -> None:
         """Choose all families of a target, in addition or alone."""

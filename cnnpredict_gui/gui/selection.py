@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINING_PREFIX, Target, predictor_name
+from cnnpredict_gui.core.names import FAMILIES, PROCESSOR, TIME_KINDS, TRAINING_PREFIX, Target, most_like, predictor_name
 
 if TYPE_CHECKING:
     from cnnpredict_gui.serving.library import ModelEntry
@@ -57,19 +57,24 @@ def leaves(entries: Iterable[ModelEntry]) -> list[Leaf]:
     )
 
 
-def default_selection(shown: Sequence[Leaf]) -> list[str]:
-    """All families of one well-known target, and the consensus (or the first family) of a few others."""
+def default_selection(shown: Sequence[Leaf], processor: str = "") -> list[str]:
+    """All families of one well-known target, and the consensus (or the first family) of a few others.
+
+    Of the processors it is the one most like ``processor``, this computer's.
+    """
     usable = [leaf for leaf in shown if leaf.status != "failed"]
     targets = list(dict.fromkeys(leaf.target.name for leaf in usable))
     if not targets:
         return []
-    first = next((name for name in FIRST_TARGETS if name in targets), targets[0])
+    mine = most_like((leaf.target for leaf in usable), processor)
+    wanted = [mine if name == PROCESSOR else name for name in FIRST_TARGETS]
+    first = next((name for name in wanted if name in targets), targets[0])
     chosen = [leaf.name for leaf in usable if leaf.target.name == first]
-    known = [name for name in FIRST_TARGETS if name in targets]
+    known = [name for name in wanted if name in targets]
     others = dict.fromkeys([*known, *_spread(usable, targets)])
     for target in [name for name in others if name != first][:OTHER_TARGETS]:
-        mine = [leaf for leaf in usable if leaf.target.name == target]
-        best = next((leaf for leaf in mine if leaf.family == "consensus"), mine[0])
+        ours = [leaf for leaf in usable if leaf.target.name == target]
+        best = next((leaf for leaf in ours if leaf.family == "consensus"), ours[0])
         chosen.append(best.name)
     return in_order(shown, chosen)
 

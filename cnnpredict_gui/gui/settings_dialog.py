@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QGroupBox,
     QLabel,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons
+from cnnpredict_gui.gui.file_dialogs import ask_for_folder
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.theme import GRID, set_role
 from cnnpredict_gui.infra.paths import bundled_models_dir, user_models_dir
@@ -177,7 +177,7 @@ class SettingsDialog(QDialog):
         super().accept()
 
     def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Add a folder with models")
+        folder = ask_for_folder(self, "Add a folder with models")
         if folder:
             self.add_folder(folder)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QLabel,
     QSplitter,
     QTabWidget,
@@ -24,6 +23,7 @@ from cnnpredict_gui.core.names import FAMILIES
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.drop import FileDrop
 from cnnpredict_gui.gui.export import export_button
+from cnnpredict_gui.gui.file_dialogs import ask_to_open
 from cnnpredict_gui.gui.format import percent, sig3
 from cnnpredict_gui.gui.layer_form import header_row
 from cnnpredict_gui.gui.mapping_form import MappingForm
@@ -182,7 +182,7 @@ class TrainPage(View):
     # -- the file -----------------------------------------------------------------------------------------------------
 
     def _open_dialog(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open measurements", "", _FILTER)
+        path = ask_to_open(self, "Open measurements", _FILTER)
         if path:
             self.open_path(path)
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QMenu, QToolBar, QToolButton
+from PySide6.QtWidgets import QDialog, QLabel, QMenu, QToolBar, QToolButton
 
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.core.format import show_digits
 from cnnpredict_gui.gui import export
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import open_log_folder
+from cnnpredict_gui.gui.file_dialogs import ask_for_folder, ask_to_save
 from cnnpredict_gui.gui.help_pages import page_of
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.session import SUFFIX, SessionKeeper
@@ -152,7 +153,7 @@ class Workbench(QObject):
     def save_as(self) -> None:
         """Ask for a file and save the session to it."""
         suggestion = str(self.keeper.path or f"session{SUFFIX}")
-        path, _ = QFileDialog.getSaveFileName(self._window, "Save session", suggestion, _FILTER)
+        path, _ = ask_to_save(self._window, "Save session", suggestion, _FILTER)
         if path:
             self.save_to(Path(path))
 
@@ -202,7 +203,7 @@ class Workbench(QObject):
     def _add_folder(self) -> None:
         from cnnpredict_gui.gui.model_library import add_models_folder
 
-        folder = QFileDialog.getExistingDirectory(self._window, "Add a folder with models")
+        folder = ask_for_folder(self._window, "Add a folder with models")
         if folder:
             add_models_folder(self._context, Path(folder))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from cnnpredict_gui.core.card import Metrics
 from cnnpredict_gui.core.config import CONFIG_FIELDS, PAIR_FIELDS
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError, ModelError, UnknownNameError
 from cnnpredict_gui.core.metrics import metrics
-from cnnpredict_gui.core.names import FAMILIES, nearest
+from cnnpredict_gui.core.names import FAMILIES, PROCESSOR, most_like, nearest
 from cnnpredict_gui.core.prediction import PredictionBatch
 from cnnpredict_gui.core.table import VOCABULARY, ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
@@ -28,8 +27,6 @@ from cnnpredict_gui.studies.tabular import Piece, config_columns, find_mapping, 
 
 PIECE_ROWS = 65_536
 TIME_COLUMN = "time_ms"
-#: Target of a processor that is not said which: rows go to the predictors of the processor most like their device.
-PROCESSOR = "cpu"
 #: Shorthands of parameters told apart by their height.
 PAIR_HEIGHTS = {name: f"{stem}_height" for name, stem in PAIR_FIELDS.items()}
 
@@ -211,18 +208,9 @@ def _evaluations(target: str, parts: list[_Collected], by: str | None) -> list[E
 
 
 def _like_device(library: ModelLibrary, device: str) -> str:
-    """The target of a processor whose name has most words in common with ``device``; ``cpu`` if none has more than its own."""
-    words = _words(device or processor_name())
-    shared = {PROCESSOR: 0}
-    for entry in library.entries or library.scan():
-        target = entry.target
-        if target is not None and target.name.partition("-")[0] == PROCESSOR and target.time_kind == "framework_wall_clock":
-            shared[target.name] = len(words & _words(target.device))
-    return max(shared, key=lambda name: (shared[name], name == PROCESSOR))
-
-
-def _words(name: str) -> set[str]:
-    return set(re.findall(r"[a-z]+|\d+", name.lower()))
+    """The target of the processor most like ``device``, or like this computer's if that is empty."""
+    targets = (entry.target for entry in library.entries or library.scan())
+    return most_like((target for target in targets if target is not None), device or processor_name())
 
 
 def _judge(

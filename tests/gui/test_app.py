@@ -121,7 +121,7 @@ def test_a_remembered_window_fits_the_screen(qtbot: QtBot, qapp: QApplication) -
     window = MainWindow()
     window.restore_geometry(before.save_geometry())
     room = window.screen().availableGeometry()
-    assert room.contains(window.geometry())
+    assert room.contains(window.geometry()) and window.geometry().top() > room.top(), "room for the title bar"
 
 
 def test_copies_of_the_layer(started: Application) -> None:

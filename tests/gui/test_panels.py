@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,15 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.core.config import ConvConfig
+from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel
 from cnnpredict_gui.gui.layer_form import LayerForm
 from cnnpredict_gui.gui.parameter_panel import ParameterPanel
 from cnnpredict_gui.gui.predictor_tree import PredictorTree
+from cnnpredict_gui.gui.selection import default_selection
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
 from tests.gui.conftest import Reports
 from tests.gui.contract import WidgetContract
@@ -314,6 +318,19 @@ def test_sets_of_predictors(tree: PredictorTree, context: AppContext) -> None:
     assert context.state.selection == ()
     tree.choose_default()
     assert len(context.state.selection) == 7
+
+
+def test_the_first_selection_takes_the_processor_most_like_this_one(
+    tree: PredictorTree, context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert context.models.processor == processor_name()
+    monkeypatch.setattr("cnnpredict_gui.gui.selection.OTHER_TARGETS", 1)
+    usual = "consensus_prediction-training-cpu"
+    first = next(leaf for leaf in tree.shown if leaf.name == usual)
+    own = Target(name="cpu-own", title="own", device=processor_name(), framework="PyTorch", time_kind="framework_wall_clock")
+    shown = [*tree.shown, replace(first, name="own", target=own)]
+    for processor, chosen in ((processor_name(), "own"), ("an abacus", usual)):
+        assert {"own", usual} & set(default_selection(shown, processor)) == {chosen}
 
 
 def test_search_hides_what_does_not_match(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
