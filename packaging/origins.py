@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -23,9 +24,10 @@ def _normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def allowed_packages() -> set[str]:
+@cache
+def allowed_packages() -> frozenset[str]:
     """Normalised names of the packages that may be in the program."""
-    return {OWN, *map(_normalised, third_party.locked_packages())}
+    return frozenset({OWN, *map(_normalised, third_party.locked_packages())})
 
 
 def unlocked_modules() -> dict[str, str]:
@@ -38,15 +40,19 @@ def unlocked_modules() -> dict[str, str]:
     return found
 
 
+def is_unlocked_metadata(path: str) -> bool:
+    """Whether a path inside the program belongs to the metadata (``*.dist-info``) of a package that is not allowed."""
+    found = _DIST_INFO.match(path.replace("\\", "/").partition("/")[0])
+    return found is not None and _normalised(found[1]) not in allowed_packages()
+
+
 def intruders(paths: Iterable[str]) -> list[str]:
     """A line for each package that must not be there, from module names (``a.b``) and paths inside the program (``a/b.so``)."""
-    allowed, unlocked = allowed_packages(), unlocked_modules()
+    unlocked = unlocked_modules()
     found = set()
-    for path in paths:
-        top = path.partition("/")[0]
-        metadata = _DIST_INFO.match(top)
+    for top in {path.partition("/")[0] for path in paths}:
         module = top.partition(".")[0]
-        if metadata and _normalised(metadata[1]) not in allowed:
+        if is_unlocked_metadata(top):
             found.add(f"{top} (metadata)")
         elif module in unlocked:
             found.add(f"{module} (of {unlocked[module]})")

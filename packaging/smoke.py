@@ -38,9 +38,11 @@ class Frozen:
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.cli, self.gui = folder / f"cnnpredict{SUFFIX}", folder / f"cnnpredict-gui{SUFFIX}"
-        kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "TMP", "HOME", "USERPROFILE") if name in os.environ}
-        self.environment = {**kept, "CNNPREDICT_HOME": str(home), "QT_QPA_PLATFORM": "offscreen"}
-        self.environment["PATH"] = str(home / "no programs")
+        self.user = home.with_name("user")
+        self.user.mkdir()
+        kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "TMP") if name in os.environ}
+        own = {"HOME": str(self.user), "USERPROFILE": str(self.user), "CNNPREDICT_HOME": str(home)}
+        self.environment = {**kept, **own, "QT_QPA_PLATFORM": "offscreen", "PATH": str(self.user / "no programs")}
 
     def run(self, program: Path, *arguments: str, code: int = 0, timeout: float = 900) -> str:
         """Standard output of a run; of one that has to fail (``code``), what it says of it.
@@ -180,6 +182,7 @@ def main() -> None:
         if not options.quick:
             found |= child_processes(frozen, folder)
         found["start"] = start_times(frozen)
+        demand(not list(frozen.user.rglob("*onnxruntime*")), "ONNX Runtime keeps telemetry to send")
     print(json.dumps(found, indent=1))
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -203,7 +203,7 @@ def _difference(served: Predictor, native: Predictor, table: ConfigTable) -> flo
 
 
 def _onnx_runtime() -> str:
-    import onnxruntime
+    from cnnpredict_gui.infra.onnx_runtime import onnxruntime
 
     return f"ONNX Runtime {onnxruntime.__version__}"
 

@@ -31,7 +31,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "multiprocessing.connection",
     ),
     "serving": (
-        "onnxruntime",
+        "cnnpredict_gui.infra.onnx_runtime",
         "cnnpredict_gui.serving.library",
         "cnnpredict_gui.studies.comparison",
         "cnnpredict_gui.studies.presets",

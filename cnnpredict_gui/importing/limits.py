@@ -102,6 +102,7 @@ def guard(writable: Path) -> Callable[[], None]:
     A second line of defence behind the allow-lists, by an audit hook. Returns what lifts it again.
     """
     allowed, active = os.path.realpath(writable), [True]
+    sys.dont_write_bytecode = True  # Modules are imported while the guard is up, and Python would keep them compiled.
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if not active[0]:

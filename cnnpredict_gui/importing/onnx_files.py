@@ -226,7 +226,7 @@ def _v5_trees(named: dict[str, Any]) -> Trees:
 
 def predict(model: ModelProto, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """What the model as it came answers, shape (n,); row by row if it was exported for one row."""
-    import onnxruntime as ort
+    from cnnpredict_gui.infra.onnx_runtime import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -123,7 +123,7 @@ def _import(suffix: str) -> None:
 
     if suffix not in SUFFIXES:
         raise ModelFileError(f"a file {suffix or 'without a suffix'} is not read", f"known are {', '.join(SUFFIXES)}")
-    for module in ("onnx", "onnxruntime", "cnnpredict_gui.importing.samples", *_NEEDED.get(suffix, ())):
+    for module in ("onnx", "cnnpredict_gui.infra.onnx_runtime", "cnnpredict_gui.importing.samples", *_NEEDED.get(suffix, ())):
         try:
             import_module(module)
         except ImportError as error:
@@ -271,9 +271,9 @@ def compare(native: Native, content: bytes, mapping: FeatureMapping) -> Any:
         ModelFileError: they differ, or one of them cannot be asked.
     """
     import numpy as np
-    import onnxruntime as ort
 
     from cnnpredict_gui.importing import samples
+    from cnnpredict_gui.infra.onnx_runtime import onnxruntime as ort
 
     matrix = samples.sample_matrix(mapping)
     features = np.ascontiguousarray(matrix[:, : len(mapping.features)])

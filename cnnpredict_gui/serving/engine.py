@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.core.table import Floats
+from cnnpredict_gui.infra.onnx_runtime import onnxruntime as ort
 
 logger = logging.getLogger(__name__)
 INPUT_NAME = "features"

@@ -11,7 +11,6 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxmltools import convert_xgboost
@@ -23,6 +22,7 @@ from xgboost import XGBRegressor
 
 from cnnpredict_gui.core.errors import ModelFileError
 from cnnpredict_gui.infra.files import atomic_write
+from cnnpredict_gui.infra.onnx_runtime import onnxruntime
 from cnnpredict_gui.training.families import Regressor
 from cnnpredict_gui.training.network_regressor import CLIP, NetworkRegressor
 

@@ -96,6 +96,8 @@ Section "Program"
   File /r "${PAYLOAD}${SEPARATOR}*"
   WriteUninstaller "$INSTDIR\uninstall.exe"
 
+  ; Where programs that are started from the menu, or from the last page, look for files at first.
+  SetOutPath "$PROFILE"
   CreateDirectory "$SMPROGRAMS\${NAME}"
   CreateShortcut "$SMPROGRAMS\${NAME}\${NAME}.lnk" "$INSTDIR\${GUI}"
   CreateShortcut "$SMPROGRAMS\${NAME}\${NAME} command line.lnk" "$SYSDIR\cmd.exe" '/K "set PATH=$INSTDIR;%PATH%& cnnpredict --help"' "$INSTDIR\${GUI}"

@@ -93,6 +93,8 @@ def test_a_program_with_a_package_that_is_not_locked_fails_the_build(tmp_path: P
         (inside / name).write_bytes(b"")
     modules = ["json.decoder", "cnnpredict_gui.cli", "_pyi_rth_utils"]
     origins.demand_locked_packages(tmp_path, modules)
+    assert not origins.is_unlocked_metadata("PySide6_Essentials-6.10.dist-info/METADATA")
+    assert origins.is_unlocked_metadata("pytest-9.0.dist-info/METADATA")
     (inside / "distributed" / "http").mkdir(parents=True)
     (inside / "distributed" / "http" / "page.html").write_bytes(b"")
     (inside / "pytest-9.0.dist-info").mkdir()

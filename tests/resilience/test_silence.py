@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.resilience.conftest import LAYER, ROOT, environment
 
 pytestmark = pytest.mark.timeout(300)
 SILENCE = Path(__file__).parent / "silence"
+#: Variables of the system that programs are started with.
+KEPT = ("PATH", "QT_QPA_PLATFORM", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 #: Modules that reach other computers.
 NETWORK = {
     *("aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket", "socketserver"),
@@ -41,12 +44,18 @@ def _alone() -> list[str]:
 
 def _run(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
     attempts = tmp_path / "attempts"
-    env = environment(tmp_path / "home", NETWORK_ATTEMPTS=str(attempts))
+    user = tmp_path / "user"
+    user.mkdir(exist_ok=True)
+    # Variables of build machines, and of this process, would keep ONNX Runtime from telling its makers what it does.
+    unset: dict[str, str | None] = {name: None for name in os.environ if name not in KEPT}
+    places = {"NETWORK_ATTEMPTS": str(attempts), "HOME": str(user), "USERPROFILE": str(user)}
+    env = environment(tmp_path / "home", **(unset | places))
     env["PYTHONPATH"] = os.pathsep.join([str(SILENCE), str(ROOT)])
     words = [*_alone(), sys.executable, *command]
     done = subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False, timeout=280)
     assert done.returncode == 0, done.stderr
     assert not attempts.exists(), attempts.read_text(encoding="utf-8")
+    assert list(user.rglob("*onnxruntime*")) == [], "ONNX Runtime keeps telemetry to send"
     return done
 
 
@@ -105,6 +114,15 @@ def test_no_module_imports_what_reaches_other_computers() -> None:
                 if module.partition(".")[0] in NETWORK or module.startswith(("PySide6.QtNetwork", "PySide6.QtWebEngine")):
                     found.add((name, module))
     assert found == set(ALLOWED)
+
+
+def test_onnx_runtime_is_imported_with_its_telemetry_off_only() -> None:
+    users = [
+        path.relative_to(ROOT / "cnnpredict_gui").as_posix()
+        for path in (ROOT / "cnnpredict_gui").rglob("*.py")
+        if re.search(r"^\s*(import|from) onnxruntime", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert users == ["infra/onnx_runtime.py"]
 
 
 def test_web_addresses_are_opened_by_the_users_browser_only() -> None:

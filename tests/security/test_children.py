@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +104,10 @@ def test_the_parent_watches_the_memory_where_no_limit_holds(
 def test_the_guard_stops_what_an_allow_list_would_miss(tmp_path: Path) -> None:
     needs_posix()
     (tmp_path / "inside").mkdir()
+    (tmp_path / "lately.py").touch()
     answer = run_in_child(f"{__name__}:misbehave", {"folder": str(tmp_path)}, None, None, 60)
     assert answer == {"refused": ["system", "popen", "fork", "connect", "write", "append", "open"], "written": True}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["inside"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inside", "lately.py"]
 
 
 # -- bodies of child processes ----------------------------------------------------------------------------------------
@@ -138,6 +141,7 @@ def misbehave(request: Message, send: Callable[[Message], None]) -> Message:
         "append": lambda: open(folder / "canary", "a"),  # noqa: SIM115 - it must not be opened
         "open": lambda: os.open(folder / "canary", os.O_CREAT | os.O_WRONLY),
     }
+    sys.dont_write_bytecode = False
     lift = guard(folder / "inside")
     refused = []
     for name, attempt in attempts.items():
@@ -146,6 +150,9 @@ def misbehave(request: Message, send: Callable[[Message], None]) -> Message:
         except ModelFileError:
             refused.append(name)
     (folder / "inside" / "graph").write_text("x")
+    # A module that was never compiled before is imported, and Python does not keep what it compiles.
+    sys.path.insert(0, str(folder))
+    import_module("lately")
     lift()
     written = (folder / "inside" / "graph").is_file()
     (folder / "inside" / "graph").unlink()
