@@ -18,9 +18,8 @@ from cnnpredict_gui.infra.files import atomic_text
 from cnnpredict_gui.training.calibration import consensus_weights
 from cnnpredict_gui.training.datasets import Measurements, load_measurements
 from cnnpredict_gui.training.families import RECIPES
-from cnnpredict_gui.training.features import usable_features
-from cnnpredict_gui.training.pipeline import GROUPED, interval_of, pool_of, scores_of
-from cnnpredict_gui.training.protocols import FitWork, fold_piece, mean_of_folds, run_piece, shape_splits
+from cnnpredict_gui.training.pipeline import GROUPED, interval_of, scores_of
+from cnnpredict_gui.training.protocols import FitWork, fold_piece, make_pool, mean_of_folds, run_piece, shape_splits
 
 
 def main() -> None:
@@ -59,10 +58,8 @@ def _read(path: Path) -> tuple[Path, ModelCard]:
 
 def _held_out(card: ModelCard, own: Measurements, others: list[Measurements], folds: int) -> Floats:
     """Held-out log times of the target's rows, shape (n,), NaN for rows of the other splits."""
-    pool = pool_of(card.family, own, others, card.seed)
-    if usable_features(card.family, [own, *(part.rows for part in pool.others)]) != card.features:
-        raise SystemExit(f"{card.name} was trained on other features: train it again")
-    parameters = {name: value for name, value in card.hyperparameters.items() if name != "pooled_rows"}
+    parameters = dict(card.hyperparameters)
+    pool = make_pool(own, others if parameters.pop("pooled_rows") else [], card.features, card.offset_feature or "", card.seed)
     work = FitWork.of(pool, RECIPES[card.family].fit, parameters, card.seed, 1)
     splits = shape_splits(pool, card.seed, folds)
     return mean_of_folds(len(own), [(split.test, run_piece(work, fold_piece(pool, split))) for split in splits])

@@ -138,7 +138,7 @@ def _train(run: _Run) -> list[ModelCard]:
     held_out: dict[str, Floats] = {}
     cards: list[ModelCard] = []
     for family in request.families:
-        pool = pool_of(family, own, others if request.pooled else [], request.seed)
+        pool = _pool(family, own, others if request.pooled else [], request.seed)
         run.stage = f"{request.target}: {family}, search"
         trials = _trials(request, family)
         parameters = tune(family, pool, request.seed, request.threads, trials, run.tick, run.mapper, run.cancelled)
@@ -169,8 +169,7 @@ def _folds(family: str, rows: int) -> tuple[int, int]:
     return (2, 1) if family == "nn" else (3, 1)
 
 
-def pool_of(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
-    """Rows that a family of a target is trained on: those of other devices too, if they have something to add."""
+def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
     offset = offset_feature(own)
     pooled = [] if family == "lasso" or len(own) >= LARGE_ROWS else others
     return make_pool(own, pooled, usable_features(family, [own, *pooled]), offset, seed)
