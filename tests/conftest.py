@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -25,28 +24,8 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("models"))
 
 
-_OUTCOME = pytest.StashKey[int]()
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Keep the outcome for :func:`pytest_unconfigure`."""
-    session.config.stash[_OUTCOME] = int(exitstatus)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End without taking the interpreter apart.
-
-    Qt, Dask and ONNX Runtime in one process leave it in an order of their own, and after the whole suite that can crash once
-    everything is told. How the program itself ends is tested in processes of its own.
-    """
-    outcome = config.stash.get(_OUTCOME, None)
-    if outcome is None:
-        return
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.flush()
-    for stream in (sys.__stdout__, sys.__stderr__):
-        if stream is not None:
-            stream.flush()
-    os._exit(outcome)
+def pytest_sessionfinish() -> None:
+    """Take back what was copied to the off-screen clipboard: Qt deletes that after the interpreter has gone, and crashes."""
+    gui = sys.modules.get("PySide6.QtGui")
+    if gui is not None and gui.QGuiApplication.instance() is not None:
+        gui.QGuiApplication.clipboard().clear()
