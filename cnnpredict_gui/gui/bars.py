@@ -157,7 +157,7 @@ class BarsChart(ChartView):
 
     def _label_room(self) -> int:
         """Pixels that labels may take, in steps."""
-        return min(_LABEL_PX, max(120, int(self.width() * _LABEL_PART) // 20 * 20))
+        return min(_LABEL_PX, max(140, int(self.width() * _LABEL_PART) // 20 * 20))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

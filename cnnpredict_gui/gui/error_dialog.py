@@ -86,6 +86,7 @@ class ErrorDialog(QDialog):
         layout.addLayout(top)
         layout.addWidget(self.details, 1)
         layout.addLayout(buttons)
+        self.close_button.setFocus()
 
     def _show_details(self, on: bool) -> None:
         self.details.setVisible(on)

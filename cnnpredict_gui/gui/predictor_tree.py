@@ -241,9 +241,16 @@ class PredictorTree(QWidget):
         QTimer.singleShot(0, self._take_boxes)
 
     def _take_boxes(self) -> None:
-        missing = [name for name in self._state.selection if name not in self._items]
-        boxes = [name for name, item in self._items.items() if item.checkState(0) == Qt.CheckState.Checked]
+        """Choose what is checked; what the search hides stays as it was, though its target's box may have changed it."""
+        before = self._state.selection
+        missing = [name for name in before if name not in self._items]
+        boxes = [
+            name
+            for name, item in self._items.items()
+            if (name in before if item.isHidden() else item.checkState(0) == Qt.CheckState.Checked)
+        ]
         self._state.select(in_order(self.shown, [*boxes, *missing]))
+        self._show_selection(self._state.selection)
 
     def _clicked(self, item: QTreeWidgetItem, column: int) -> None:
         if column == 1 and item.parent() is not None:

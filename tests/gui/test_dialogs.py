@@ -184,6 +184,16 @@ def test_about_can_be_copied(qtbot: QtBot, context: AppContext) -> None:
     )
 
 
+def test_enter_closes_an_error_without_details(qtbot: QtBot, bare_context: AppContext) -> None:
+    dialog = ErrorDialog(CnnPredictError("plain", "do this"))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.close_button.hasFocus, timeout=5_000)
+    with qtbot.waitSignal(dialog.accepted, timeout=5_000):
+        qtbot.keyClick(dialog.close_button, Qt.Key.Key_Return)
+
+
 def test_error_details_unfold_and_are_copied(qtbot: QtBot, bare_context: AppContext) -> None:
     dialog = ErrorDialog(sample_error(), None, Path("/log/crash.txt"))
     qtbot.addWidget(dialog)

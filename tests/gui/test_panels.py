@@ -340,6 +340,16 @@ def test_search_hides_what_does_not_match(qtbot: QtBot, tree: PredictorTree, con
     assert shown == ["rf_prediction-training-gpuv100-cudnn"]
 
 
+def test_a_targets_box_takes_only_what_the_search_shows(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
+    context.state.select(["nn_prediction-training-cpu"])
+    qtbot.keyClicks(tree.search, "gpul40s xgb")
+    top = next(tree._top(i) for i in range(tree.tree.topLevelItemCount()) if not tree._top(i).isHidden())
+    top.setCheckState(0, Qt.CheckState.Checked)
+    expected = {"nn_prediction-training-cpu", "xgb_prediction-training-gpul40s"}
+    qtbot.waitUntil(lambda: set(context.state.selection) == expected, timeout=5_000)
+    assert top.checkState(0) == Qt.CheckState.PartiallyChecked, "the others are not chosen"
+
+
 def test_favourites(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
     item = tree._items["nn_prediction-training-cpu"]
     tree.tree.itemClicked.emit(item, 1)
