@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QMenu,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
 
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
 from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
+from cnnpredict_gui.gui.boxes import NumberBox
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.file_dialogs import ask_to_open, ask_to_save
 from cnnpredict_gui.gui.search_combo import SearchCombo
@@ -47,7 +47,7 @@ class ArchitectureBox(QWidget):
         self._then = ""
         self.network = SearchCombo("Network", "Network: type to search", "Choose a network")
         self.layer = SearchCombo("Layer of the network", "Layer of the network: type to search", "own layer")
-        self.resolution = QSpinBox()
+        self.resolution = NumberBox()
         self.menu_button = QToolButton()
         self.message = QLabel()
         self._build()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QLabel, QSpinBox, QToolButton, QWidget
 
 from cnnpredict_gui.bench.sizes import ITERATIONS, MAX_ITERATIONS, MAX_ROWS, MAX_WARM_UP, USUAL_ROWS, WARM_UP
+from cnnpredict_gui.gui.boxes import NumberBox
 from cnnpredict_gui.gui.layer_form import header_row
 
 
-class CountBox(QSpinBox):
-    """A box for a count with thousands separators; the wheel changes it only while it has the focus."""
+class CountBox(NumberBox):
+    """A box for a count with thousands separators."""
 
     def __init__(self, name: str, tip: str, low: int, high: int, value: int) -> None:
         super().__init__()
@@ -23,15 +23,8 @@ class CountBox(QSpinBox):
         self.setAccelerated(True)
         self.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
         self.setToolTip(f"{tip} {low:,} to {high:,}.")
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class BenchmarkForm(QWidget):

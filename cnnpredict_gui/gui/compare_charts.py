@@ -120,7 +120,8 @@ class AlgorithmChart(BarsChart):
         best, row = fastest(usable), self._row
         if row is None or not usable:
             name = row.target.title if row else "This target"
-            text = f"{name} has one algorithm only." if row else "Select a predictor to compare the algorithms of its target."
+            why = "Every algorithm is refused for this layer." if result.algorithms else f"{name} has one algorithm only."
+            text = why if row else "Select a predictor to compare the algorithms of its target."
             self.legend.set_entries([])
             self.show_panels([])
             self.set_empty(True, text)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit,
 
 from cnnpredict_gui.core.card import Device
 from cnnpredict_gui.core.errors import ConfigError
+from cnnpredict_gui.gui.boxes import ChoiceBox, NumberBox
 from cnnpredict_gui.gui.theme import GRID
 
 #: Field: label, unit, largest value, decimals, explanation.
@@ -38,7 +39,7 @@ class DeviceForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.known: dict[str, Device] = {}
-        self.choice, self.name = QComboBox(), QLineEdit()
+        self.choice, self.name = ChoiceBox(), QLineEdit()
         self.boxes: dict[str, QSpinBox | QDoubleSpinBox] = {}
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
@@ -58,7 +59,7 @@ class DeviceForm(QWidget):
         form.addRow("Figures of", self.choice)
         form.addRow("Device", self.name)
         for field, (label, unit, high, decimals, tip) in _FIGURES.items():
-            box = self.boxes[field] = QDoubleSpinBox() if decimals else QSpinBox()
+            box = self.boxes[field] = QDoubleSpinBox() if decimals else NumberBox()
             if isinstance(box, QDoubleSpinBox):
                 box.setDecimals(decimals)
                 box.setRange(0.0, high)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QValidator, QWheelEvent
-from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QValidator
+from PySide6.QtWidgets import QLabel, QWidget
 
 from cnnpredict_gui.core.config import LIMITS
+from cnnpredict_gui.gui.boxes import NumberBox
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def readable(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-class SizeBox(QSpinBox):
+class SizeBox(NumberBox):
     """Spin box of one parameter: limits, unit and tooltip from its field; Page Up doubles, Page Down halves.
 
     A number out of the limits can be typed, so that it can be told; leaving the box makes it the nearest limit.
@@ -72,7 +73,6 @@ class SizeBox(QSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setAccessibleName(f"{texts.label} in {texts.unit}" if texts.unit else texts.label)
         self.setToolTip(f"{texts.tip} {self.limits}. Page Up doubles, Page Down halves.")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._stray = False
         self.lineEdit().textEdited.connect(self._check)
         self.editingFinished.connect(lambda: self._check(self.text()))
@@ -116,12 +116,6 @@ class SizeBox(QSpinBox):
             self.setValue(self.value() // 2)
         else:
             super().keyPressEvent(event)
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        if self.hasFocus():
-            super().wheelEvent(event)
-        else:
-            event.ignore()
 
 
 class ScrubLabel(QLabel):

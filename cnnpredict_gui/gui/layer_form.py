@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QL
 
 from cnnpredict_gui.core.config import ALGORITHMS, CONFIG_FIELDS, DIRECTIONS, DTYPES, ConvConfig, same_padding
 from cnnpredict_gui.core.errors import ConfigError
+from cnnpredict_gui.gui.boxes import ChoiceBox
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel, SizeBox, readable
 from cnnpredict_gui.gui.theme import GRID, set_role
@@ -135,7 +136,7 @@ class LayerForm(QWidget):
     def _add_choice(self, grid: QGridLayout, field: str) -> None:
         row, texts = grid.rowCount(), FIELD_TEXTS[field]
         label = QLabel(texts.label)
-        box = self.choices[field] = QComboBox()
+        box = self.choices[field] = ChoiceBox()
         box.setObjectName(field)
         box.setAccessibleName(texts.label)
         box.setToolTip(texts.tip)

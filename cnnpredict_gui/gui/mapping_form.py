@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from cnnpredict_gui.gui.boxes import ChoiceBox
 from cnnpredict_gui.gui.fields import FIELD_TEXTS
 from cnnpredict_gui.gui.theme import GRID, set_role
 
@@ -42,7 +43,7 @@ class MappingForm(QScrollArea):
         for row, name in enumerate(columns):
             label = QLabel(name)
             label.setToolTip(f"Column {name!r} of the file")
-            box = self.boxes[name] = QComboBox()
+            box = self.boxes[name] = ChoiceBox()
             box.setAccessibleName(f"Parameter in column {name}")
             box.addItem("not used", "")
             for parameter in PARAMETERS:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QStringListModel
 from PySide6.QtWidgets import QComboBox, QCompleter, QLineEdit
 
+from cnnpredict_gui.gui.boxes import ChoiceBox
 from cnnpredict_gui.gui.fuzzy import fuzzy_score
 
 _POPUP_PX = 400
 _ROWS = 24
 
 
-class SearchCombo(QComboBox):
+class SearchCombo(ChoiceBox):
     """Enter takes the best match; leaving the box brings back the item that is chosen.
 
     Args:

@@ -16,13 +16,13 @@ from PySide6.QtWidgets import (
     QPushButton,
     QRadioButton,
     QScrollArea,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from cnnpredict_gui.core.errors import ConfigError
 from cnnpredict_gui.core.names import TIME_KINDS
+from cnnpredict_gui.gui.boxes import ChoiceBox, NumberBox
 from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
 from cnnpredict_gui.gui.device_form import DeviceForm
 from cnnpredict_gui.gui.layer_form import header_row
@@ -41,10 +41,10 @@ class TrainForm(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.here, self.from_file = QRadioButton("Measure layers on this machine"), QRadioButton("Use a file of measurements")
-        self.layers, self.rounds, self.threads = QSpinBox(), QSpinBox(), QSpinBox()
+        self.layers, self.rounds, self.threads = NumberBox(), NumberBox(), NumberBox()
         self.open_button, self.file_label = QPushButton("Open…"), QLabel()
         self.target, self.framework = QLineEdit(), QLineEdit()
-        self.kind, self.effort = QComboBox(), QComboBox()
+        self.kind, self.effort = ChoiceBox(), ChoiceBox()
         self.device = DeviceForm()
         self._build_boxes()
         self._name_boxes()

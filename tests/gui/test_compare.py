@@ -149,6 +149,13 @@ def test_algorithms_are_compared_and_the_fastest_marked(qtbot: QtBot, view: Comp
     assert view.algorithms.is_empty
 
 
+def test_refused_algorithms_are_not_called_missing(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
+    assert not view.algorithms.is_empty
+    context.state.set_config(context.state.config.model_copy(update={"dtype": "bf16"}))
+    wait(qtbot, view)
+    assert view.algorithms.is_empty and view.algorithms._empty.text() == "Every algorithm is refused for this layer."
+
+
 def test_agreement_shows_the_trained_families(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
     context.state.select([BASE])
     wait(qtbot, view)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QToolButton, QWidget
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.bench.machine import processor_name
@@ -172,6 +173,28 @@ def test_choices_change_the_configuration(form: LayerForm, bare_context: AppCont
     form.choices["dtype"].setCurrentIndex(form.choices["dtype"].findData("fp16"))
     form.choices["algorithm"].setCurrentIndex(form.choices["algorithm"].findData("gemm"))
     assert (bare_context.state.config.dtype, bare_context.state.config.algorithm) == ("fp16", "gemm")
+
+
+def test_scrolling_past_boxes_changes_nothing(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
+    panel.form.more.setChecked(True)
+    before, network = bare_context.state.config, panel.architecture.network.currentText()
+    boxes = [*panel.form.boxes.values(), *panel.form.choices.values()]
+    boxes += [panel.architecture.network, panel.architecture.layer, panel.architecture.resolution]
+    for box in boxes:
+        event = QWheelEvent(
+            QPointF(5, 5),
+            QPointF(box.mapToGlobal(QPoint(5, 5))),
+            QPoint(),
+            QPoint(0, -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(box, event)
+    assert panel.verticalScrollBar().value() > 0, "the panel is scrolled instead"
+    assert bare_context.state.config == before and panel.architecture.network.currentText() == network
+    assert panel.architecture.resolution.value() == 224
 
 
 def test_derived_values(panel: ParameterPanel) -> None:
