@@ -177,6 +177,8 @@ def test_choices_change_the_configuration(form: LayerForm, bare_context: AppCont
 
 def test_scrolling_past_boxes_changes_nothing(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
     panel.form.more.setChecked(True)
+    panel.resize(340, 300)
+    qtbot.waitUntil(lambda: panel.verticalScrollBar().maximum() > 0, timeout=5_000)
     before, network = bare_context.state.config, panel.architecture.network.currentText()
     boxes = [*panel.form.boxes.values(), *panel.form.choices.values()]
     boxes += [panel.architecture.network, panel.architecture.layer, panel.architecture.resolution]
