@@ -2,7 +2,7 @@
 # Installs what packaging needs on Debian or Ubuntu (as root): "build" for make package, "test" for make package-test besides.
 set -eu
 build="binutils zstd gzip nsis desktop-file-utils libwayland-client0 libwayland-cursor0 libwayland-egl1"
-test="debootstrap xvfb xdotool appstream man-db wine wine64 shared-mime-info"
+test="debootstrap debian-archive-keyring xvfb xdotool appstream man-db wine wine64 shared-mime-info"
 case ${1:-} in
 build) packages=$build ;;
 test) packages="$build $test" ;;

@@ -20,6 +20,7 @@ from time import monotonic
 from typing import Any
 
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
+from cnnpredict_gui.infra.streams import open_missing_streams
 
 Message = dict[str, Any]
 Work = Callable[[Message, Callable[[Message], None]], Message]
@@ -158,6 +159,7 @@ def _serve(pipe: Connection, work: str, request: str) -> None:
         pipe.send_bytes(json.dumps({"kind": kind, "value": value}).encode())
 
     Thread(target=_end_with_parent, name="end with the parent", daemon=True).start()
+    open_missing_streams()
     try:
         module, _, name = work.partition(":")
         function: Work = getattr(import_module(module), name)

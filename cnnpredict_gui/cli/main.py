@@ -33,6 +33,7 @@ from cnnpredict_gui.cli import (
 )
 from cnnpredict_gui.cli.usage import UsageError
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
+from cnnpredict_gui.infra.streams import open_missing_streams
 
 SUCCESS, FAILURE, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -108,6 +109,7 @@ def build_parser() -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code and never raises for what a user can cause."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    open_missing_streams()
     _tolerate_narrow_terminals()
     try:
         return _run(arguments)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable
+from multiprocessing import Pipe
 from time import monotonic, sleep
 
 import pytest
 
-from cnnpredict_gui.bench.child import Message, run_in_child
+from cnnpredict_gui.bench.child import Message, _serve, run_in_child
 from cnnpredict_gui.core.errors import CancelledByUserError, ModelFileError, WorkerError
 
 
@@ -31,6 +34,10 @@ def sleep_long(request: Message, send: Callable[[Message], None]) -> Message:
     send({})
     sleep(600)
     return {}
+
+
+def talk(request: Message, send: Callable[[Message], None]) -> Message:
+    return {"written": sys.stderr.write("a progress bar") + sys.stdout.write("of a library")}
 
 
 def test_result_and_messages() -> None:
@@ -58,3 +65,15 @@ def test_cancel_and_timeout_end_the_process() -> None:
     with pytest.raises(WorkerError, match="longer than 0 s"):
         run_in_child(f"{__name__}:sleep_long", {}, timeout=0.2)
     assert monotonic() - begin < 100
+
+
+def test_a_child_without_streams_may_write_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windowed programs on Windows have none, nor have their children."""
+    ours, theirs = Pipe(duplex=False)
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stdout", None)
+        patched.setattr("sys.stderr", None)
+        _serve(theirs, f"{__name__}:talk", "{}")
+        sys.stdout.close()
+        sys.stderr.close()
+    assert json.loads(ours.recv_bytes()) == {"kind": "result", "value": {"written": 26}}

@@ -130,6 +130,15 @@ def test_interrupted_batch_leaves_nothing(models_folder: Path, tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "home") == ["in.csv"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell closes the streams")
+def test_works_with_its_output_closed(tmp_path: Path) -> None:
+    model = Path(__file__).parents[2] / "models/prediction-training-cpu/polynomial-regression/best_lasso_model.joblib"
+    command = [sys.executable, "-m", "cnnpredict_gui.cli", "import", str(model), "--target", "cpu", "--out", str(tmp_path)]
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    assert subprocess.run([*closed, *command], timeout=100, check=False).returncode == 0
+    assert len(list(tmp_path.rglob("*.onnx"))) == 1
+
+
 def test_predicting_needs_no_training_library() -> None:
     code = (
         "import sys, cnnpredict_gui.serving.library, cnnpredict_gui.studies.batch, cnnpredict_gui.cli.main as m;"
