@@ -177,12 +177,11 @@ def test_choices_change_the_configuration(form: LayerForm, bare_context: AppCont
 
 def test_scrolling_past_boxes_changes_nothing(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
     panel.form.more.setChecked(True)
-    panel.resize(340, 300)
-    qtbot.waitUntil(lambda: panel.verticalScrollBar().maximum() > 0, timeout=5_000)
+    panel.form.more.setFocus()
     before, network = bare_context.state.config, panel.architecture.network.currentText()
     boxes = [*panel.form.boxes.values(), *panel.form.choices.values()]
     boxes += [panel.architecture.network, panel.architecture.layer, panel.architecture.resolution]
-    for box in boxes:
+    for box in (one for one in boxes if one.isEnabled()):
         event = QWheelEvent(
             QPointF(5, 5),
             QPointF(box.mapToGlobal(QPoint(5, 5))),
@@ -194,7 +193,7 @@ def test_scrolling_past_boxes_changes_nothing(qtbot: QtBot, panel: ParameterPane
             False,
         )
         QApplication.sendEvent(box, event)
-    assert panel.verticalScrollBar().value() > 0, "the panel is scrolled instead"
+        assert not event.isAccepted(), "left to the panel, which scrolls"
     assert bare_context.state.config == before and panel.architecture.network.currentText() == network
     assert panel.architecture.resolution.value() == 224
 
