@@ -146,6 +146,12 @@ def _algorithms(table: ConfigTable) -> Rows:
     return flags
 
 
+def _heights(table: ConfigTable) -> Rows:
+    """Input height under the layer's algorithm, 0 under the others: one split then tells both."""
+    heights: Rows = np.asarray(_algorithms(table)) * table.columns["input_height"]
+    return heights
+
+
 def _dtypes(table: ConfigTable) -> Rows:
     flags: Rows = table.columns["dtype"] == np.arange(len(DTYPES))[:, None]
     return flags
@@ -230,6 +236,7 @@ _GROUPS = (
     _Group(tuple(f"{short}_mod_{modulus}" for short in _SHAPE_CODES for modulus in _MODULI), _remainders),
     _Group(tuple(f"{name}_waste_{multiple}" for multiple in WASTE_MULTIPLES for name in _WASTED), _wastes),
     _Group(tuple(f"algorithm_{name}" for name in ALGORITHMS), _algorithms),
+    _Group(tuple(f"height_if_{name}" for name in ALGORITHMS), _heights),
     _Group(tuple(f"dtype_{name}" for name in DTYPES), _dtypes),
     _Group(
         (
@@ -245,10 +252,11 @@ _GROUPS = (
     _Group(tuple(f"device_log_{name}" for name in _DEVICE_LOGS), of_device=_constants),
     _Group(CPU_NAMES, of_device=_processor),
 )
+_OF_ALGORITHM = (_algorithms, _heights)
 #: Groups by what they depend on; each section is one array, of which the groups fill a part when they are first wanted.
 _SECTIONS = {
-    "layer": tuple(group for group in _GROUPS if group.of_layer not in (None, _algorithms)),
-    "algorithm": tuple(group for group in _GROUPS if group.of_layer is _algorithms),
+    "layer": tuple(group for group in _GROUPS if group.of_layer not in (None, *_OF_ALGORITHM)),
+    "algorithm": tuple(group for group in _GROUPS if group.of_layer in _OF_ALGORITHM),
     "device": tuple(group for group in _GROUPS if group.of_device is not None),
 }
 _HEIGHTS = {section: sum(len(group.names) for group in groups) for section, groups in _SECTIONS.items()}

@@ -28,6 +28,8 @@ Vector = npt.NDArray[np.float64]
 Parameters = dict[str, Any]
 #: Most rows the polynomial is fitted on (its columns are many, its coefficients few), and the forest (its leaves are capped).
 LASSO_ROWS, FOREST_ROWS = 40_000, 60_000
+#: Rows of a target from which on start values and validation are those of medium, large and very large data.
+MEDIUM_ROWS, LARGE_ROWS, LARGEST_ROWS = 12_000, 40_000, 100_000
 
 
 class Regressor(Protocol):
@@ -49,9 +51,8 @@ class Task:
 
 
 def fit_xgb(task: Task, parameters: Parameters) -> XGBRegressor:
-    """Gradient-boosted trees grown by leaf, absolute error (Chen and Guestrin 2016)."""
+    """Gradient-boosted trees grown by leaf (Chen and Guestrin 2016)."""
     model = XGBRegressor(
-        objective="reg:absoluteerror",
         grow_policy="lossguide",
         max_depth=0,
         tree_method="hist",
@@ -109,21 +110,39 @@ class FamilyRecipe:
     trials: int
 
 
+_XGB_FEW: Parameters = {
+    "objective": "reg:absoluteerror",
+    "n_estimators": 350,
+    "max_leaves": 64,
+    "learning_rate": 0.08,
+    "subsample": 0.8,
+    "colsample_bytree": 0.3,
+    "min_child_weight": 2.0,
+}
+_XGB_MEDIUM = _XGB_FEW | {
+    "objective": "reg:squarederror",
+    "n_estimators": 250,
+    "max_leaves": 256,
+    "learning_rate": 0.05,
+    "colsample_bytree": 0.5,
+    "min_child_weight": 1.0,
+}
+_XGB_MANY = _XGB_FEW | {"n_estimators": 500, "max_leaves": 128, "learning_rate": 0.05}
+_XGB_MOST = _XGB_MEDIUM | {"max_leaves": 512, "learning_rate": 0.08}
+
+
 def _xgb_start(rows: int) -> Parameters:
-    small, large = rows < 12_000, rows > 100_000
-    return {
-        "n_estimators": 350 if small else 500,
-        "max_leaves": 64 if small else 256 if large else 128,
-        "learning_rate": 0.08 if small else 0.06 if large else 0.05,
-        "subsample": 0.8,
-        "colsample_bytree": 0.5 if large else 0.3,
-        "min_child_weight": 3.0 if large else 2.0,
-    }
+    if rows < MEDIUM_ROWS:
+        return _XGB_FEW
+    if rows < LARGE_ROWS:
+        return _XGB_MEDIUM
+    return _XGB_MANY if rows < LARGEST_ROWS else _XGB_MOST
 
 
 def _xgb_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
     return _xgb_start(rows) | {
-        "max_leaves": trial.suggest_int("max_leaves", 32, 256, log=True),
+        "objective": trial.suggest_categorical("objective", ["reg:absoluteerror", "reg:squarederror"]),
+        "max_leaves": trial.suggest_int("max_leaves", 32, 512, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.1, log=True),
         "colsample_bytree": trial.suggest_float("colsample_bytree", 0.15, 0.6),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 8.0, log=True),
@@ -131,7 +150,9 @@ def _xgb_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
 
 
 def _rf_start(rows: int) -> Parameters:
-    return {"n_estimators": 24, "max_leaf_nodes": 1800, "max_features": 0.6, "min_samples_leaf": 1}
+    few_deep = {"n_estimators": 16, "max_leaf_nodes": 3000, "max_features": 1.0}
+    many = {"n_estimators": 24, "max_leaf_nodes": 1800, "max_features": 0.6}
+    return (few_deep if MEDIUM_ROWS <= rows < LARGE_ROWS else many) | {"min_samples_leaf": 1}
 
 
 def _rf_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
@@ -149,9 +170,20 @@ def _lasso_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
     return {"alpha": trial.suggest_float("alpha", 5e-5, 1e-3, log=True)}
 
 
+_NN_FEW: Parameters = {
+    "width": 128,
+    "blocks": 3,
+    "learning_rate": 3e-3,
+    "weight_decay": 0.1,
+    "steps": 2800,
+    "batch_size": 256,
+}
+
+
 def _nn_start(rows: int) -> Parameters:
-    passes = {"steps": 2500, "batch_size": 1024} if rows >= 40_000 else {"steps": 2800, "batch_size": 256}
-    return {"width": 128, "blocks": 3, "learning_rate": 3e-3, "weight_decay": 0.1} | passes
+    if rows < MEDIUM_ROWS:
+        return _NN_FEW
+    return _NN_FEW | ({"steps": 6000, "weight_decay": 0.02} if rows < LARGE_ROWS else {"steps": 2500, "batch_size": 1024})
 
 
 def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:

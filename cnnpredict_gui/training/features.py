@@ -44,7 +44,12 @@ def offset_feature(rows: Measurements) -> str:
 
 
 def usable_features(family: str, parts: Sequence[Measurements]) -> tuple[str, ...]:
-    """Names of the features that vary over the rows of a family's training data, in their canonical order."""
+    """Names of the features that vary over the rows of a family's training data, in their canonical order.
+
+    Calls with host copies scatter less within a process than between processes, and each timed one algorithm on one image size:
+    boosted trees are given the height per algorithm there. To networks and forests it is of no use.
+    """
+    by_algorithm = family == "xgb" and all(part.target.time_kind == "call_with_host_copies" for part in parts)
     processors = all(part.device.vector_lanes for part in parts)
     smooth = (*_SMOOTH, *cpu_features.NAMES)
     wanted = [
@@ -52,6 +57,7 @@ def usable_features(family: str, parts: Sequence[Measurements]) -> tuple[str, ..
         for name in feature_names()
         if name not in _PLAIN
         and (processors or name not in _PROCESSOR)
+        and (by_algorithm or not name.startswith("height_if_"))
         and (family != "lasso" or name in smooth or name.startswith(("algorithm_", "dtype_")))
     ]
     low, high = np.full(len(wanted), np.inf), np.full(len(wanted), -np.inf)

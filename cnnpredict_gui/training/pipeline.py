@@ -34,7 +34,7 @@ from cnnpredict_gui.training.datasets import (
     source_notes,
 )
 from cnnpredict_gui.training.export import to_graph, write_graph, write_native
-from cnnpredict_gui.training.families import RECIPES, Parameters, Regressor
+from cnnpredict_gui.training.families import LARGE_ROWS, MEDIUM_ROWS, RECIPES, Parameters, Regressor
 from cnnpredict_gui.training.features import offset_feature, usable_features
 from cnnpredict_gui.training.protocols import (
     FitWork,
@@ -57,8 +57,6 @@ FEW_VALUES = 12
 LISTED = ("kernel_height", "kernel_width", "stride_height", "stride_width", "dilation_height", "dilation_width")
 SAMPLE_ROWS = 512
 MIN_ROWS = 30
-#: From here on one fold of five is enough to score, and other devices have nothing to add.
-LARGE_ROWS = 40_000
 
 #: The protocol that accuracy by group, intervals and weights of the consensus are taken from.
 GROUPED = "grouped_by_shape"
@@ -171,7 +169,7 @@ def _folds(family: str, rows: int) -> tuple[int, int]:
 
 def _pool(family: str, own: Measurements, others: Sequence[Measurements], seed: int) -> Pool:
     offset = offset_feature(own)
-    pooled = [] if family == "lasso" or len(own) >= LARGE_ROWS else others
+    pooled = [] if family == "lasso" or len(own) >= MEDIUM_ROWS else others
     return make_pool(own, pooled, usable_features(family, [own, *pooled]), offset, seed)
 
 

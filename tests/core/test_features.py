@@ -94,10 +94,10 @@ def test_the_algorithm_is_not_remembered_from_another_table() -> None:
         {"input_channels": 8, "input_height": 8, "input_width": 8, "output_channels": 8, "kernel_size": 3}
     )
     table = ConfigTable.from_configs([config])
-    names = ["algorithm_default", "algorithm_gemm", "algorithm_guess"]
-    assert feature_matrix(table, DEVICE, names).tolist() == [[1, 0, 0]]
-    assert feature_matrix(table.resolve_algorithm("guess"), DEVICE, names).tolist() == [[0, 0, 1]]
-    assert feature_matrix(table.with_algorithm("gemm"), DEVICE, names).tolist() == [[0, 1, 0]]
+    names = ["algorithm_default", "algorithm_gemm", "algorithm_guess", "height_if_gemm", "height_if_guess"]
+    assert feature_matrix(table, DEVICE, names).tolist() == [[1, 0, 0, 0, 0]]
+    assert feature_matrix(table.resolve_algorithm("guess"), DEVICE, names).tolist() == [[0, 0, 1, 0, 8]]
+    assert feature_matrix(table.with_algorithm("gemm"), DEVICE, names).tolist() == [[0, 1, 0, 8, 0]]
 
 
 def test_an_unknown_feature_is_named_with_the_nearest() -> None:

@@ -170,3 +170,17 @@ def test_the_vector_width_of_an_unknown_processor_is_that_whose_paths_explain_it
 def test_features_of_processors_are_for_processors_only(tmp_path: Path) -> None:
     own, _ = load_measurements([write(tmp_path / "data.parquet", measured_rows(60))], "gputest")
     assert not [name for name in usable_features("xgb", [own]) if name.startswith("cpu_")]
+
+
+@pytest.mark.parametrize(("kind", "given"), [("kernel", set()), ("call_with_host_copies", {"gemm", "winograd"})])
+def test_heights_by_algorithm_are_for_boosted_trees_of_calls_with_host_copies(
+    tmp_path: Path, kind: str, given: set[str]
+) -> None:
+    rows = measured_rows(60, algorithms=("gemm", "winograd"))
+    own, _ = load_measurements([write(tmp_path / "data.parquet", rows | {"time_kind": [kind] * 120})], "gputest")
+    names = {family: usable_features(family, [own]) for family in ("xgb", "rf", "nn", "lasso")}
+    found = {
+        family: {name.removeprefix("height_if_") for name in names[family] if name.startswith("height_if_")} - {"any"}
+        for family in names
+    }
+    assert found == {"xgb": given, "rf": set(), "nn": set(), "lasso": set()}
