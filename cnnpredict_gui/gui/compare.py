@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CHANNEL = "compare"
 #: Time between redraws while models arrive; afterwards every change is answered at once.
 _LOADING_MS = 300
+#: Letters of a reason below the table; its tooltip and the table have all.
+_WHY_LETTERS = 80
 
 
 class CompareView(View):
@@ -66,6 +69,8 @@ class CompareView(View):
         self.split.setStretchFactor(1, 2)
         self.split.setSizes([430, 270])
         self.verdict.setWordWrap(True)
+        self.verdict.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.verdict.setFixedHeight(2 * self.verdict.fontMetrics().lineSpacing())  # what is above must not move with it
         self.verdict.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
@@ -263,8 +268,12 @@ class CompareView(View):
                 reasons[row.prediction.verdict] = reasons.get(row.prediction.verdict, 0) + 1
         parts = [f"{count} {status.label}" for count, status in zip(counts, Status, strict=True) if count]
         common = sorted(reasons.items(), key=lambda item: -item[1])[:2]
-        whys = [f"{reason} ({count}×)" if count > 1 else reason for reason, count in common]
-        self.verdict.setText(" – ".join([", ".join(parts), *whys]))
+        whole, short = (
+            [f"{text} ({count}×)" if count > 1 else text for text, count in named]
+            for named in (common, [(shorten(reason, _WHY_LETTERS, placeholder=" …"), count) for reason, count in common])
+        )
+        self.verdict.setText(" – ".join([", ".join(parts), *short]))
+        self.verdict.setToolTip("\n".join([", ".join(parts), *whole]))
         role = "error" if counts[Status.REFUSED] else "warning" if counts[Status.EXTRAPOLATING] else "muted"
         set_role(self.verdict, role)
 

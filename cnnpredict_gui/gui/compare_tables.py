@@ -37,7 +37,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("predictor", "predictor", lambda r: r.predictor, hidden=True),
     Column("target", "target", lambda r: r.target.title),
     Column("family", "family", lambda r: FAMILIES[r.family]),
-    Column("time_ms", "time (ms)", lambda r: r.prediction.time_ms, numeric=True),
+    Column("time_ms", "time (ms)", lambda r: r.prediction.time_ms, colour=_verdict_colour, numeric=True),
     Column(
         "interval_90_ms",
         "90 % (ms)",

@@ -114,9 +114,9 @@ class ModelsView(View):
             self._refill.start()
 
     def fill(self) -> None:
-        """Show the library as it is now, as far as search and filter let it through."""
+        """Show the library as it is now, as far as search and filter let it through; what failed comes first."""
         wanted, words = FILTERS[self.filter.currentText()], self.search.text().lower().split()
-        everything = rows_of(self.context.models.entries)
+        everything = sorted(rows_of(self.context.models.entries), key=lambda row: row.entry.status != "failed")
         rows = [
             row
             for row in everything

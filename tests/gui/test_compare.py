@@ -106,6 +106,16 @@ def test_extrapolations_are_hatched_and_explained(qtbot: QtBot, view: CompareVie
     assert "extrapolating" in view.verdict.text() and ("extrapolated" in [entry[0] for entry in view.times.legend.entries])
 
 
+def test_reasons_below_the_table_do_not_move_what_is_above(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
+    height, config = view.split.height(), context.state.config
+    far = {"batch_size": 4096, "kernel_height": 31, "kernel_width": 31, "stride_height": 9, "stride_width": 9}
+    context.state.set_config(config.model_copy(update={**far, "padding_height": 15, "padding_width": 15}))
+    wait(qtbot, view)
+    reason = view.result.rows[0].prediction.verdict if view.result else ""
+    assert len(reason) > 80 and reason not in view.verdict.text() and "…" in view.verdict.text()
+    assert reason in view.verdict.toolTip() and view.split.height() == height
+
+
 def test_refused_ones_are_listed_but_not_drawn(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
     context.state.set_config(context.state.config.model_copy(update={"dtype": "int8"}))
     wait(qtbot, view)

@@ -80,6 +80,9 @@ def test_a_broken_model_is_listed_with_its_reason(qtbot: QtBot, context: AppCont
     (folder / "nn" / "output" / "best_model.card.json").write_text("{")
     view = make(qtbot, context)
     reload(qtbot, context, view, [tmp_path / "models"])
+    write_training_folder(tmp_path / "good", "gpul40s", families=("nn",))
+    reload(qtbot, context, view, [tmp_path / "models", tmp_path / "good"])
+    assert [row.entry.status for row in view.table.shown_rows()][:3] == ["failed", "failed", "loaded"], "seen at once"
     view.filter.setCurrentText("Failed")
     rows = view.table.shown_rows()
     assert len(rows) == 2 and all(row.entry.reason for row in rows) and "2 failed" in view.summary.text()
