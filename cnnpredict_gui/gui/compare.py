@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
@@ -14,7 +13,7 @@ from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS, TRAINED_FAMILIES
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.agreement_chart import AgreementChart
 from cnnpredict_gui.gui.compare_charts import AlgorithmChart, TimesChart
-from cnnpredict_gui.gui.compare_data import CompareRequest, CompareResult, compute
+from cnnpredict_gui.gui.compare_data import CompareRequest, CompareResult, compute, in_short
 from cnnpredict_gui.gui.compare_tables import PinnedTable, PredictionTable
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import export_button
@@ -261,20 +260,10 @@ class CompareView(View):
         self.baseline.setCurrentIndex(self.baseline.findData(result.baseline))
 
     def _show_verdict(self, result: CompareResult) -> None:
-        counts = [sum(row.prediction.status == status for row in result.rows) for status in Status]
-        reasons: dict[str, int] = {}
-        for row in result.rows:
-            if row.prediction.status != Status.IN_RANGE:
-                reasons[row.prediction.verdict] = reasons.get(row.prediction.verdict, 0) + 1
-        parts = [f"{count} {status.label}" for count, status in zip(counts, Status, strict=True) if count]
-        common = sorted(reasons.items(), key=lambda item: -item[1])[:2]
-        whole, short = (
-            [f"{text} ({count}×)" if count > 1 else text for text, count in named]
-            for named in (common, [(shorten(reason, _WHY_LETTERS, placeholder=" …"), count) for reason, count in common])
-        )
-        self.verdict.setText(" – ".join([", ".join(parts), *short]))
-        self.verdict.setToolTip("\n".join([", ".join(parts), *whole]))
-        role = "error" if counts[Status.REFUSED] else "warning" if counts[Status.EXTRAPOLATING] else "muted"
+        self.verdict.setText(in_short(result.rows, _WHY_LETTERS))
+        self.verdict.setToolTip(in_short(result.rows))
+        worst = max((row.prediction.status for row in result.rows), default=Status.IN_RANGE)
+        role = {Status.REFUSED: "error", Status.EXTRAPOLATING: "warning"}.get(worst, "muted")
         set_role(self.verdict, role)
 
     # -- session ------------------------------------------------------------------------------------------------------

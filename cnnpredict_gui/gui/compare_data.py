@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from cnnpredict_gui.core.config import ConvConfig
@@ -76,6 +78,21 @@ class CompareResult:
 def is_time(prediction: Prediction) -> bool:
     """Whether there is a time to draw."""
     return prediction.status != Status.REFUSED and math.isfinite(prediction.time_ms)
+
+
+def in_short(rows: Sequence[ComparisonRow], letters: int = 0) -> str:
+    """How many answer in range, extrapolate or refuse, with the two commonest reasons; of each so many letters (0: all)."""
+    parts = []
+    for status in Status:
+        reasons = Counter(row.prediction.reason for row in rows if row.prediction.status == status)
+        common = [(text, count) for text, count in reasons.most_common(2) if text]
+        texts = [shorten(text, letters, placeholder=" …") if letters else text for text, _ in common]
+        if len(reasons) > 1:
+            texts = [f"{text} ({count}×)" for text, (_, count) in zip(texts, common, strict=True)]
+        if reasons:
+            head = f"{reasons.total()} {status.label}"
+            parts.append(f"{head}: {'; '.join(texts)}" if texts else head)
+    return " – ".join(parts)
 
 
 def compute(request: CompareRequest) -> CompareResult:

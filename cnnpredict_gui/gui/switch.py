@@ -15,7 +15,6 @@ class Switch(QToolButton):
         self.setText(text)
         self.setCheckable(True)
         self.setChecked(on)
-        self.setAutoRaise(True)
         self.setAccessibleName(name)
         self.setToolTip(tip)
         self.toggled.connect(changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -12,8 +13,10 @@ from pytestqt.qtbot import QtBot
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.compare import CHANNEL, CompareView
+from cnnpredict_gui.gui.compare_data import in_short
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import csv
+from cnnpredict_gui.studies.comparison import ComparisonRow
 from tests.gui.contract import WidgetContract, settle
 
 L40S = [f"{family}_prediction-training-gpul40s" for family in ("nn", "xgb", "rf", "lasso", "consensus")]
@@ -111,9 +114,26 @@ def test_reasons_below_the_table_do_not_move_what_is_above(qtbot: QtBot, view: C
     far = {"batch_size": 4096, "kernel_height": 31, "kernel_width": 31, "stride_height": 9, "stride_width": 9}
     context.state.set_config(config.model_copy(update={**far, "padding_height": 15, "padding_width": 15}))
     wait(qtbot, view)
-    reason = view.result.rows[0].prediction.verdict if view.result else ""
+    reason = view.result.rows[0].prediction.reason if view.result else ""
     assert len(reason) > 80 and reason not in view.verdict.text() and "…" in view.verdict.text()
     assert reason in view.verdict.toolTip() and view.split.height() == height
+
+
+def test_verdicts_in_short(view: CompareView) -> None:
+    assert view.result is not None
+    one = view.result.rows[0]
+
+    def row(status: Status, reason: str = "") -> ComparisonRow:
+        return replace(one, prediction=replace(one.prediction, status=status, reason=reason))
+
+    stretched = [
+        row(Status.EXTRAPOLATING, reason) for reason in ("stride 2 never measured (seen 1)", "MACs 2 G > 1 G measured")
+    ]
+    assert in_short([row(Status.IN_RANGE)] * 3) == "3 in range"
+    assert in_short([row(Status.IN_RANGE), stretched[0]]) == "1 in range – 1 extrapolating: stride 2 never measured (seen 1)"
+    mixed = in_short([*stretched, stretched[0], row(Status.REFUSED, "dtype bf16 is unknown")], 20)
+    assert mixed == "3 extrapolating: stride 2 never … (2×); MACs 2 G > 1 G … (1×) – 1 refused: dtype bf16 is …"
+    assert in_short([]) == ""
 
 
 def test_refused_ones_are_listed_but_not_drawn(qtbot: QtBot, view: CompareView, context: AppContext) -> None:
