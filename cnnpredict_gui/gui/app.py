@@ -25,6 +25,7 @@ from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup, make_qt_classes, pumped_import
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
 from cnnpredict_gui.infra.logs import set_up_logging
+from cnnpredict_gui.infra.memory import limit_arenas
 from cnnpredict_gui.infra.paths import resources_dir
 from cnnpredict_gui.infra.settings import Settings, read_settings
 
@@ -247,6 +248,7 @@ def _make_qt(arguments: Arguments, settings: Settings) -> QApplication:
 def run(argv: list[str]) -> int:
     """Run the application; returns the exit code."""
     arguments = parse(argv)
+    limit_arenas()
     set_up_logging()
     logger.info("cnnpredict %s starts", __version__)
     if not arguments.offscreen and not _has_display():

@@ -33,24 +33,14 @@ class _SetConfig(QUndoCommand):
     def __init__(self, state: AppState, config: ConvConfig, text: str, merge: str) -> None:
         super().__init__(text)
         self._state = state
-        self._before, self._after = state.config, config
-        self._merge = merge
-
-    def id(self) -> int:
-        return 1 if self._merge else -1
-
-    def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _SetConfig) or other._merge != self._merge:
-            return False
-        self._after = other._after
-        self.setObsolete(self._before == self._after)
-        return True
+        self.before, self.after = state.config, config
+        self.merge = merge
 
     def redo(self) -> None:
-        self._state._apply(self._after)
+        self._state._apply(self.after)
 
     def undo(self) -> None:
-        self._state._apply(self._before)
+        self._state._apply(self.before)
 
 
 class AppState(QObject):
@@ -88,8 +78,24 @@ class AppState(QObject):
 
     def set_config(self, config: ConvConfig, text: str = "Change layer", merge: str = "") -> None:
         """Change the configuration as one undo step; steps with the same non-empty ``merge`` in a row become one."""
-        if config != self._config:
+        if config == self._config:
+            return
+        last = self._last_step()
+        if last is None or not merge or last.merge != merge:
             self.undo_stack.push(_SetConfig(self, config, text, merge))
+        elif config == last.before:
+            last.setObsolete(True)
+            self.undo_stack.undo()  # takes the step away, no more
+            self._apply(config)
+        else:
+            last.after = config
+            self._apply(config)
+
+    def _last_step(self) -> _SetConfig | None:
+        """The step that a change may be merged into. Not by Qt's ``mergeWith``: PySide never frees what was merged."""
+        stack = self.undo_stack
+        last = stack.command(stack.count() - 1) if 0 < stack.index() == stack.count() else None
+        return last if isinstance(last, _SetConfig) else None
 
     def _apply(self, config: ConvConfig) -> None:
         self._config = config

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -95,13 +92,6 @@ class OnnxModel:
         if self._again is None:
             raise ModelFileError("this model was not read from a file", "load it from a models folder")
         return OnnxModel, (self._again(), self._features, self._run_rows)
-
-
-def give_memory_back() -> None:
-    """Return what loading models freed to the operating system, where the C library keeps it otherwise (glibc)."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def first_line(error: BaseException) -> str:

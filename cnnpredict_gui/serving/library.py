@@ -17,11 +17,12 @@ from cnnpredict_gui.core.card import ModelCard
 from cnnpredict_gui.core.errors import CardError, ModelError, ModelFileError, UnknownNameError
 from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import FAMILIES, Target, nearest
+from cnnpredict_gui.infra.memory import give_memory_back
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders, user_models_dir
 from cnnpredict_gui.serving.conversions import conversion_of, with_conversion
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
-from cnnpredict_gui.serving.engine import RUN_ROWS, TREE_RUN_ROWS, OnnxModel, give_memory_back
+from cnnpredict_gui.serving.engine import RUN_ROWS, TREE_RUN_ROWS, OnnxModel
 from cnnpredict_gui.serving.models import ConsensusModel, TrainedModel
 from cnnpredict_gui.serving.predictor import Predictor
 from cnnpredict_gui.serving.verification import read_card, reason_of, verified_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import threading
 from functools import partial
@@ -296,6 +297,28 @@ def test_failed_task_carries_our_error(qtbot: QtBot) -> None:
         pass
     assert isinstance(blocker.args[0], CnnPredictError) and blocker.args[0].hint == "add it"
     runner.shutdown()
+
+
+def test_a_merged_step_that_leads_back_is_none(qtbot: QtBot) -> None:
+    state, heard = AppState(), []
+    first = state.config
+    state.config_changed.connect(heard.append)
+    state.set_config(first.model_copy(update={"batch_size": 2}), merge="batch_size")
+    state.set_config(first, merge="batch_size")
+    assert (state.undo_stack.count(), state.config, heard[-1], len(heard)) == (0, first, first, 2)
+    state.set_config(first.model_copy(update={"batch_size": 4}), merge="batch_size")
+    state.undo_stack.undo()
+    state.set_config(first.model_copy(update={"batch_size": 8}), merge="batch_size")  # a new step: the one undone is gone
+    assert (state.undo_stack.count(), state.undo_stack.canRedo()) == (1, False)
+
+
+def test_merged_steps_are_freed(qtbot: QtBot) -> None:
+    state = AppState()
+    for size in range(2, 300):
+        state.set_config(state.config.model_copy(update={"batch_size": size}), merge="batch_size")
+    assert state.undo_stack.count() == 1
+    gc.collect()
+    assert sum(type(one) is type(state.undo_stack.command(0)) for one in gc.get_objects()) < 100
 
 
 def test_undo_and_redo_with_merged_steps(qtbot: QtBot) -> None:

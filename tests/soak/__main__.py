@@ -39,9 +39,11 @@ def _walk(arguments: argparse.Namespace, folder: Path) -> int:
 
     from cnnpredict_gui.gui.app import Application
     from cnnpredict_gui.gui.arguments import parse
+    from cnnpredict_gui.infra.memory import limit_arenas
     from tests.soak.walk import Walk
     from tests.soak.watch import STALL_MS
 
+    limit_arenas()
     app = QApplication([])
     options = ["--models-dir", str(arguments.models_dir)] if arguments.models_dir else []
     application = Application(app, parse(options))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
 from types import TracebackType
@@ -19,6 +17,7 @@ from PySide6.QtCore import QMessageLogContext, QObject, QTimer, QtMsgType, qInst
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui.core.errors import CnnPredictError, WorkerError
+from cnnpredict_gui.infra.memory import give_memory_back
 
 #: Longest turn of the event loop in ms, and growth of memory, that a long walk may have.
 STALL_MS, GROWTH = 100.0, 0.05
@@ -60,7 +59,6 @@ class Watch(QObject):
         self.samples: list[Sample] = []
         self._begin = time.perf_counter()
         self._process = psutil.Process()
-        self._libc = ctypes.CDLL(None)
         self._timer = QTimer(self)
         self._timer.setInterval(1)
         self._timer.timeout.connect(self._tick)
@@ -119,8 +117,7 @@ class Watch(QObject):
     def sample(self) -> Sample:
         """Note what the process holds now, after a full collection."""
         gc.collect()
-        with suppress(AttributeError):  # glibc only
-            self._libc.malloc_trim(0)
+        give_memory_back()
         with self._process.oneshot():
             found = Sample(
                 time.perf_counter() - self._begin,
