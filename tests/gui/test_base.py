@@ -300,7 +300,7 @@ def test_failed_task_carries_our_error(qtbot: QtBot) -> None:
 
 
 def test_a_merged_step_that_leads_back_is_none(qtbot: QtBot) -> None:
-    state, heard = AppState(), []
+    state, heard = AppState(), list[ConvConfig]()
     first = state.config
     state.config_changed.connect(heard.append)
     state.set_config(first.model_copy(update={"batch_size": 2}), merge="batch_size")
