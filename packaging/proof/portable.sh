@@ -30,7 +30,7 @@ echo "== again over itself, then uninstall"
 as_user sh "$run" >/dev/null
 as_user "$home/user/.local/bin/cnnpredict" --version
 as_user sh "$home/user/.local/lib/cnnpredict/uninstall.sh"
-left=$(find "$home/user" -type f -o -type l | grep -v -E '/\.(config|cache)/|/share/cnnpredict/|/state/cnnpredict/' || true)
+left=$(find "$home/user" -type f -o -type l | grep -v -E '/(\.config|\.cache|share|state)/(cnnpredict|fontconfig)/' || true)
 [ -z "$left" ] || fail "left: $left"
 
 echo "== the .tar.zst runs from where it is unpacked"
