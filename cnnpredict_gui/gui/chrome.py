@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtGui import QActionGroup, QGuiApplication, QKeySequence
 
 from cnnpredict_gui.gui.context import AppContext
@@ -9,6 +11,7 @@ from cnnpredict_gui.gui.file_dialogs import ask_to_open
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
 from cnnpredict_gui.gui.theme import MODES
+from cnnpredict_gui.infra.paths import model_folders
 
 FILE_FILTER = "All that can be opened (*.cnnpredict *.onnx *.csv *.parquet);;All files (*)"
 
@@ -82,9 +85,17 @@ def copy_config(context: AppContext, form: str) -> None:
     if form == "JSON":
         text = codegen.as_json(config)
     else:
-        text = (codegen.as_command if form == "CLI" else codegen.as_python)(config, chosen)
+        text = (codegen.as_command if form == "CLI" else codegen.as_python)(config, chosen, _added_folders(context))
     QGuiApplication.clipboard().setText(text)
     context.say(f"Copied: {text.splitlines()[0]}")
+
+
+def _added_folders(context: AppContext) -> list[Path]:
+    """Folders that only this program's settings name, where chosen predictors lie."""
+    places = [entry.path for entry in context.models.entries if entry.name in context.state.selection]
+    folders = context.models.library.folders if context.models.library is not None else []
+    known = model_folders()
+    return [folder for folder in folders if folder not in known and any(folder in path.parents for path in places)]
 
 
 def _add_view(window: MainWindow, context: AppContext) -> None:

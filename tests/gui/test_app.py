@@ -124,14 +124,14 @@ def test_a_remembered_window_fits_the_screen(qtbot: QtBot, qapp: QApplication) -
     assert room.contains(window.geometry()) and window.geometry().top() > room.top(), "room for the title bar"
 
 
-def test_copies_of_the_layer(started: Application) -> None:
+def test_copies_of_the_layer(started: Application, models_folder: Path) -> None:
     from PySide6.QtGui import QGuiApplication
 
     clipboard = QGuiApplication.clipboard()
     started.context.actions["edit.copy_json"].trigger()
     assert json.loads(clipboard.text()) == started.context.state.config.compact()
     started.context.actions["edit.copy_cli"].trigger()
-    assert clipboard.text().startswith("cnnpredict predict --model ")
+    assert clipboard.text().startswith(f"cnnpredict predict --models-dir {models_folder} --model "), "others do not know it"
     started.context.actions["edit.copy_python"].trigger()
     compile(clipboard.text(), "copied", "exec")
 

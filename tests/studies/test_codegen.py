@@ -103,6 +103,17 @@ def test_the_program_runs(models: Path, tmp_path: Path) -> None:
     assert sig3(_expected(models, "nn_trial")) in done.stdout
 
 
+def test_folders_that_others_do_not_search_are_named(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(MODELS_VARIABLE)
+    arguments = shlex.split(as_command(CONFIG, ["nn_trial"], [models]))[1:]
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model_name"] == "nn_trial"
+    exec(compile(as_python(CONFIG, ["nn_trial"], [models]), "pasted", "exec"), {})
+    assert sig3(_expected(models, "nn_trial")) in capsys.readouterr().out
+
+
 def test_the_program_for_all_predictors_runs(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
