@@ -106,8 +106,13 @@ def in_order(shown: Sequence[Leaf], names: Iterable[str]) -> list[str]:
 
 
 def matches(leaf: Leaf, text: str) -> bool:
-    """Whether every word of a search text occurs in the predictor's target, device, framework, family or name."""
+    """Whether every word of a search text occurs in the predictor's target, device, framework, family or name.
+
+    A family's short name means that family: ``nn`` is no part of cuDNN.
+    """
     target = leaf.target
     texts = (target.title, target.name, target.device, target.framework, target.time_kind, FAMILIES[leaf.family], leaf.name)
     hay = " ".join(texts).lower()
-    return all(word in hay for word in text.lower().replace("_", " ").split()) or text.lower().strip() in hay
+    words = text.lower().replace("_", " ").split()
+    found = all(leaf.family == word if word in FAMILIES else word in hay for word in words)
+    return found or ("_" in text and text.lower().strip() in hay)

@@ -19,7 +19,7 @@ from cnnpredict_gui.gui.fields import FIELD_TEXTS, ScrubLabel
 from cnnpredict_gui.gui.layer_form import LayerForm
 from cnnpredict_gui.gui.parameter_panel import ParameterPanel
 from cnnpredict_gui.gui.predictor_tree import PredictorTree
-from cnnpredict_gui.gui.selection import default_selection
+from cnnpredict_gui.gui.selection import default_selection, matches
 from cnnpredict_gui.gui.state import DEFAULT_CONFIG
 from tests.gui.conftest import Reports
 from tests.gui.contract import WidgetContract
@@ -362,6 +362,20 @@ def test_search_hides_what_does_not_match(qtbot: QtBot, tree: PredictorTree, con
     qtbot.keyClicks(tree.search, "v100 forest")
     shown = [leaf.name for leaf in tree.shown if not tree._items[leaf.name].isHidden()]
     assert shown == ["rf_prediction-training-gpuv100-cudnn"]
+
+
+def test_a_familys_short_name_finds_that_family(qtbot: QtBot, tree: PredictorTree) -> None:
+    for typed, families in (
+        ("nn", {"nn"}),
+        ("v100 nn", {"nn"}),
+        ("cudnn lasso", {"lasso"}),
+        ("nn_prediction-training-cpu", {"nn"}),
+    ):
+        found = {leaf.family for leaf in tree.shown if matches(leaf, typed)}
+        assert found == families, typed
+    qtbot.keyClicks(tree.search, "nn")
+    shown = [name for name, item in tree._items.items() if not item.isHidden()]
+    assert shown and all(name.startswith("nn_") for name in shown)
 
 
 def test_a_targets_box_takes_only_what_the_search_shows(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
