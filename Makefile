@@ -68,8 +68,8 @@ lock: $(STAMPS)/development  ## write the lock files from what is installed, wit
 audit:  ## ask the package index for known weaknesses of the locked versions (needs a connection)
 	$(PYTHON) -m venv build/audit
 	build/audit/bin/python -m pip install --quiet "pip-audit>=2.10,<3"
-	build/audit/bin/pip-audit --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
-	build/audit/bin/pip-audit --disable-pip --no-deps -r requirements-torch.lock
+	build/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+	build/audit/bin/pip-audit --strict --disable-pip --no-deps -r requirements-torch.lock
 
 sbom: $(STAMPS)/application  ## bill of materials (CycloneDX) of what the application stands on, in dist
 	$(BIN)/python -m tools.make_sbom
