@@ -120,7 +120,7 @@ def test_interrupted_batch_leaves_nothing(models_folder: Path, tmp_path: Path) -
     source.write_text(header + "64,56,56,64,3\n" * 400_000)
     models = ("--target", "cpu", "--target", "gpuv100-cudnn", "--models-dir", str(models_folder))
     command = [sys.executable, "-m", "cnnpredict_gui.cli", "batch", str(source), "-o", str(out), *models]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background ignore it, and so would the child
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # where it is ignored, so would it be in the child
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     while process.poll() is None and len(list(tmp_path.iterdir())) < 3:  # in.csv, home and the temporary file
