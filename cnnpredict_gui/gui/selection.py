@@ -30,9 +30,11 @@ class Leaf:
 
     @property
     def variant(self) -> str:
-        """What tells it from the target's usual predictor of this family: the name of the file it was imported from."""
+        """What tells it from the usual predictor of its target: its training folder, or the file it was imported from."""
         usual = predictor_name(self.family, f"{TRAINING_PREFIX}{self.target.name}")
-        return self.name.removeprefix(usual).lstrip("-_") if self.name.startswith(usual) else ""
+        if self.name.startswith(usual):
+            return self.name.removeprefix(usual).lstrip("-_")
+        return self.name.removeprefix(f"{self.family}_").removeprefix(TRAINING_PREFIX)
 
 
 def leaves(entries: Iterable[ModelEntry]) -> list[Leaf]:

@@ -378,6 +378,14 @@ def test_a_familys_short_name_finds_that_family(qtbot: QtBot, tree: PredictorTre
     assert shown and all(name.startswith("nn_") for name in shown)
 
 
+def test_predictors_of_another_training_folder_are_told_apart(tree: PredictorTree, context: AppContext) -> None:
+    usual = next(leaf for leaf in tree.shown if leaf.name == "nn_prediction-training-gpul40s")
+    assert usual.variant == ""
+    assert replace(usual, name="nn_prediction-training-mine").variant == "mine"
+    assert replace(usual, name="nn_trial").variant == "trial"
+    assert replace(usual, name="nn_prediction-training-gpul40s-second").variant == "second"
+
+
 def test_a_targets_box_takes_only_what_the_search_shows(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:
     context.state.select(["nn_prediction-training-cpu"])
     qtbot.keyClicks(tree.search, "gpul40s xgb")
