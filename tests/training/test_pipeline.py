@@ -12,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from optuna.trial import FixedTrial
 
 from cnnpredict_gui.core.errors import CancelledByUserError, DataFileError
 from cnnpredict_gui.core.features import feature_matrix
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
+from cnnpredict_gui.training import pipeline
 from cnnpredict_gui.training.export import lean
 from cnnpredict_gui.training.families import RECIPES, Task
 from cnnpredict_gui.training.network_regressor import NetworkRegressor
@@ -142,3 +144,22 @@ def test_trees_are_stored_without_statistics_and_predict_the_same(data_file: Pat
         assert np.allclose(slim.predict(probe), model.predict(probe), rtol=0, atol=1e-6), name
         sizes = [len(lzma.compress(pickle.dumps(each))) for each in (slim, model)]
         assert sizes[0] < 0.7 * sizes[1], name
+
+
+@pytest.mark.parametrize(("medium", "pooled"), [(61, 60), (60, 0)])
+def test_a_target_with_enough_rows_is_trained_without_other_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, medium: int, pooled: int
+) -> None:
+    monkeypatch.setattr(pipeline, "MEDIUM_ROWS", medium)
+    own, path = measured_rows(60), tmp_path / "two.parquet"
+    sister = own | {"target": ["gpusister"] * 60}
+    pq.write_table(pa.table({name: own[name] + sister[name] for name in own}), path)
+    (card,) = train(TrainRequest([path], "gputest", tmp_path / "out", families=("rf",), trials=0))
+    assert card.hyperparameters["pooled_rows"] == pooled
+
+
+@pytest.mark.parametrize("rows", [5_000, 20_000, 50_000, 200_000])
+def test_the_search_of_every_size_starts_from_its_start_values(rows: int) -> None:
+    for name, recipe in RECIPES.items():
+        start = recipe.start(rows)
+        assert recipe.space(FixedTrial(start), rows).keys() == start.keys(), name  # a warning if outside of the space
