@@ -10,7 +10,9 @@ from PySide6.QtCore import QObject, QSocketNotifier, QTimer
 
 from cnnpredict_gui.__main__ import speak_utf8
 from cnnpredict_gui.gui import app, session
+from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
+from cnnpredict_gui.gui.export import copy_data
 
 AUTOSAVE_MS = 200
 
@@ -36,6 +38,9 @@ class Driver(QObject):
             context.state.set_config(context.state.config.model_copy(update=command["set"]))
         if "view" in command:
             self._application.window.show_view(command["view"])
+        if "copy" in command:
+            (chart, *_) = self._application.window.findChildren(ChartView)
+            copy_data(chart)
         if "rescan" in command:
             context.models.load()
         self._tell(self._facts())

@@ -139,6 +139,13 @@ def test_a_program_told_to_end_keeps_its_session(
     assert "did not end properly" not in second.ask()["message"]
 
 
+def test_a_program_that_copied_ends_well(started: list[Program]) -> None:
+    (first,) = started
+    first.wait_for("loading", False)
+    assert first.ask(copy=True)["told"] == []
+    assert first.close() == 0
+
+
 def test_a_kept_session_torn_to_pieces_is_told_and_the_program_starts(started: list[Program], home: Path, models: Path) -> None:
     started[0].ask(set={"output_channels": 77})
     _wait_until_kept(home, 77)
