@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,3 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small models of three targets with three time kinds, all families; made once."""
     return write_models(tmp_path_factory.mktemp("models"))
-
-
-def pytest_sessionfinish() -> None:
-    """Take back what was copied to the off-screen clipboard: Qt deletes that after the interpreter has gone, and crashes."""
-    gui = sys.modules.get("PySide6.QtGui")
-    if gui is not None and gui.QGuiApplication.instance() is not None:
-        gui.QGuiApplication.clipboard().clear()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, QSize, QTimer, Signal
-from PySide6.QtGui import QFileOpenEvent, QFontMetrics, QGuiApplication, QIcon
+from PySide6.QtGui import QFileOpenEvent, QFontMetrics, QIcon
 from PySide6.QtWidgets import QApplication
 
 from cnnpredict_gui import __version__
@@ -184,8 +184,6 @@ class Application(QObject):
     def dispose(self) -> None:
         """Close the window and delete everything, the window first."""
         self.window.close()
-        if QGuiApplication.platformName() == "offscreen":  # it deletes what was copied only after Python has ended, and crashes
-            QGuiApplication.clipboard().clear()
         self.garbage.release()
         self.window.deleteLater()
         self.deleteLater()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMimeData, QRectF, QSizeF, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
@@ -183,9 +183,7 @@ def save_png(image: QImage, path: Path) -> None:
 
 def copy_picture(source: Exportable, theme: Theme) -> None:
     """Put the picture on the clipboard, in the size and colours that the user prefers."""
-    mime = QMimeData()
-    mime.setImageData(picture(source, PREFERRED.theme(theme), PREFERRED.scale))
-    QGuiApplication.clipboard().setMimeData(mime)
+    QGuiApplication.clipboard().setImage(picture(source, PREFERRED.theme(theme), PREFERRED.scale))
 
 
 def copy_data(source: Exportable) -> None:
