@@ -7,7 +7,6 @@ so that a frame costs a few milliseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import pyqtgraph as pg
@@ -55,7 +54,7 @@ class ChartView(QWidget):
         self._build(scrollable)
         self.set_title(title)
         self.set_empty(True)
-        context.theme.changed.connect(self.apply_theme)
+        context.theme.follow(self._follow_theme)
         self._theme = context.theme.current
         self.apply_theme(self._theme)
 
@@ -176,6 +175,9 @@ class ChartView(QWidget):
         self.recolour(theme)
         self.legend.update()
 
+    def _follow_theme(self) -> None:
+        self.apply_theme(self.context.theme.current)
+
     def settle(self) -> None:
         """Bring transforms up to date now; left to the next paint, they would make it be followed by a second one."""
         self.graphics.scene().prepareForPaint()
@@ -258,9 +260,3 @@ class ChartView(QWidget):
             NotImplementedError: the chart does not say what its numbers are.
         """
         raise NotImplementedError(f"{type(self).__name__} must hand over its numbers")
-
-
-def disconnect_theme(chart: ChartView) -> None:
-    """Stop following the theme, before a chart is deleted."""
-    with suppress(RuntimeError):
-        chart.context.theme.changed.disconnect(chart.apply_theme)

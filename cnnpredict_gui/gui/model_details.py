@@ -52,7 +52,7 @@ class ModelDetails(QTabWidget):
         self.addTab(self.card, "Card")
         self.addTab(self.accuracy, "Accuracy")
         self.addTab(beside, "Side by side")
-        context.theme.changed.connect(self._recolour)
+        context.theme.follow(self._recolour)
         self.show_entries([])
 
     def _constants(self) -> dict[str, Cell]:

@@ -51,7 +51,7 @@ class PredictorTree(QWidget):
             signal.connect(self._fill_soon)
         self._state.selection_changed.connect(self._show_selection)
         self._state.favourites_changed.connect(self.fill)
-        context.theme.changed.connect(self.fill)
+        context.theme.follow(self.fill)
         self._add_actions()
         self.fill()
 

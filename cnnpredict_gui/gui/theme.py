@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+from weakref import WeakMethod
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip
+from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip, QWidget
+from shiboken6 import isValid
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
 #: Every margin and gap is a multiple of this many pixels.
 GRID = 8
+#: How long a turn of the event loop may recolour charts and tables.
+_TURN_S = 0.008
 #: pyqtgraph symbol of each family; shape and colour always go together.
 FAMILY_SYMBOLS = {"nn": "o", "xgb": "s", "rf": "t1", "lasso": "d", "consensus": "star"}
 
@@ -161,6 +167,8 @@ class ThemeManager(QObject):
     """
 
     changed = Signal(object)
+    #: Whoever follows the theme has taken over its colours.
+    settled = Signal()
     #: The theme that was applied last, for widgets that are made before they hear of a change.
     latest: ClassVar[Theme] = LIGHT
 
@@ -170,6 +178,10 @@ class ThemeManager(QObject):
         self._mode: Mode = mode
         self.current = LIGHT
         self._applied = False
+        self._followers: list[WeakMethod[Callable[[], None]]] = []
+        self._waiting: list[WeakMethod[Callable[[], None]]] = []
+        self._turn = QTimer(self)
+        self._turn.timeout.connect(self._tell_some)
         style = QStyleFactory.create("Fusion")
         if style is not None:
             app.setStyle(style)
@@ -208,3 +220,36 @@ class ThemeManager(QObject):
             if isinstance(widget, QLabel) and widget.property("role"):
                 _colour(widget, theme)
         self.changed.emit(theme)
+        self._followers = [one for one in self._followers if _widget_of(one) is not None]
+        self._waiting = sorted(self._followers, key=lambda one: _is_in_sight(_widget_of(one)))
+        self._turn.start(0)
+
+    def follow(self, recolour: Callable[[], None]) -> None:
+        """Call ``recolour``, a method of a widget, soon after each change: those in sight first, a few in each turn.
+
+        For what takes milliseconds; all of it at once would make the window stand still. The method is held weakly.
+        """
+        self._followers.append(WeakMethod(recolour))
+
+    def _tell_some(self) -> None:
+        """As many as fit into one turn of the event loop."""
+        end = time.perf_counter() + _TURN_S
+        while self._waiting and time.perf_counter() < end:
+            waiting = self._waiting.pop()
+            recolour = waiting()
+            if recolour is not None and _widget_of(waiting) is not None:
+                recolour()
+        if not self._waiting:
+            self._turn.stop()
+            self.settled.emit()
+
+
+def _widget_of(follower: WeakMethod[Callable[[], None]]) -> QWidget | None:
+    """The widget whose method it is, unless it is gone."""
+    recolour = follower()
+    widget = getattr(recolour, "__self__", None)
+    return widget if isinstance(widget, QWidget) and isValid(widget) else None
+
+
+def _is_in_sight(widget: QWidget | None) -> bool:
+    return widget is not None and widget.isVisible()

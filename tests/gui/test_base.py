@@ -6,13 +6,15 @@ import csv
 import gc
 import io
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QPoint, QRectF, Qt
 from PySide6.QtGui import QGuiApplication, QImage, QPainter
-from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 import cnnpredict_gui
@@ -26,7 +28,7 @@ from cnnpredict_gui.gui.format import scaled, sig3
 from cnnpredict_gui.gui.legend import family_legend
 from cnnpredict_gui.gui.state import AppState
 from cnnpredict_gui.gui.tables import Column, TableView
-from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme, set_role
+from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme, ThemeManager, set_role
 from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
 from tests.gui.conftest import Reports
 from tests.gui.contract import WidgetContract
@@ -297,6 +299,31 @@ def test_failed_task_carries_our_error(qtbot: QtBot) -> None:
         pass
     assert isinstance(blocker.args[0], CnnPredictError) and blocker.args[0].hint == "add it"
     runner.shutdown()
+
+
+def test_followers_of_the_theme_are_told_in_turns_those_in_sight_first(qtbot: QtBot, qapp: QApplication) -> None:
+    theme, told = ThemeManager(qapp, "light"), list[str]()
+
+    class Follower(QWidget):
+        def recolour(self) -> None:
+            told.append(self.objectName())
+            time.sleep(0.01)  # more than a turn may take
+
+    followers = [Follower(), Follower(), Follower()]
+    for one, name in zip(followers, ("hidden", "deleted", "shown"), strict=True):
+        one.setObjectName(name)
+        theme.follow(one.recolour)
+    qtbot.addWidget(followers[0])
+    qtbot.addWidget(followers[2])
+    followers[2].show()
+    shiboken6.delete(followers[1])
+    with qtbot.waitSignal(theme.settled):
+        theme.set_mode("dark")
+        assert told == [], "nothing yet: the window goes on"
+        qapp.processEvents()
+        assert told == ["shown"], "one fills a turn"
+    assert told == ["shown", "hidden"]
+    theme.set_mode("light")
 
 
 def test_a_merged_step_that_leads_back_is_none(qtbot: QtBot) -> None:
