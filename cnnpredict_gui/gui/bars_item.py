@@ -113,7 +113,7 @@ class BarsItem(PixelItem):
         fill.setAlphaF(0.25 if bar.hatched else 0.75)
         painter.fillRect(area, fill)
         if bar.hatched:
-            hatch(painter, area, colour)
+            hatch(painter, [area], colour)
         if bar.key == self.focus:
             painter.setPen(QPen(QColor(self.theme.accent), 2))
             painter.setBrush(Qt.BrushStyle.NoBrush)

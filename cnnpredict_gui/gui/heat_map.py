@@ -119,7 +119,7 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
                 middle = column * self.times.shape[1] + (start + end) // 2
                 faint = _ink(self._colours[middle])
                 faint.setAlpha(70)
-                hatch(painter, transform.mapRect(QRectF(column, start, 1, end - start)), faint, 7)
+                hatch(painter, [transform.mapRect(QRectF(column, start, 1, end - start))], faint, 7)
 
     def _paint_refused(self, painter: QPainter, transform: QTransform) -> None:
         painter.setPen(QPen(QColor(self.theme.error), 1.2))

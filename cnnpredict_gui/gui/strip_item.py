@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.curves import Floats
 from cnnpredict_gui.gui.pixel_item import PixelItem
-from cnnpredict_gui.gui.symbols import hatch
+from cnnpredict_gui.gui.symbols import hatch, line_segments
 from cnnpredict_gui.gui.theme import Theme
 
 _AXIS_PX = 48
@@ -66,10 +67,9 @@ class StripItem(PixelItem):
             return
         known = self.measured > 0
         times = np.log10(self.measured[known]) if self.log else self.measured[known]
-        heights = (times * transform.m22() + transform.dy()).tolist()
+        heights, at = times * transform.m22() + transform.dy(), x[known]
         painter.setPen(QPen(QColor(self.theme.text), 2))
-        places = zip(x[known].tolist(), heights, strict=True)
-        painter.drawLines([QLineF(at - width / 2, height, at + width / 2, height) for at, height in places])
+        painter.drawLines(line_segments(at - width / 2, heights, at + width / 2, heights))
 
     def _paint_refused(self, painter: QPainter, places: list[float], y: float) -> None:
         painter.setPen(QPen(QColor(self.theme.error), 1.4))
@@ -83,30 +83,22 @@ class StripItem(PixelItem):
         low, middle, high = ((np.log10(t) if self.log else t) * transform.m22() + transform.dy() for t in ends)
         places, outside = x[there], (self.status[there] == Status.EXTRAPOLATING).tolist()
         tops = np.minimum(middle, bottom)
-        areas = [
-            QRectF(at - width / 2, top, width, bottom - top) for at, top in zip(places.tolist(), tops.tolist(), strict=True)
-        ]
+        areas = list(map(QRectF, (places - width / 2).tolist(), tops.tolist(), repeat(width), (bottom - tops).tolist()))
         colour = QColor(self.colour)
         painter.setPen(Qt.PenStyle.NoPen)
         for hatched, alpha in ((False, 0.75), (True, 0.25)):
             colour.setAlphaF(alpha)
             painter.setBrush(colour)
             painter.drawRects([area for area, out in zip(areas, outside, strict=True) if out == hatched])
-        for area, out in zip(areas, outside, strict=True):
-            if out:
-                hatch(painter, area, QColor(self.colour), 5)
+        hatch(painter, [area for area, out in zip(areas, outside, strict=True) if out], QColor(self.colour), 5)
         if width < 3:
             return
-        cap, lines = min(width * 0.25, 4.0), []
-        known = np.isfinite(low)
-        for at, least, most in zip(places[known].tolist(), low[known].tolist(), high[known].tolist(), strict=True):
-            lines += [
-                QLineF(at, least, at, most),
-                QLineF(at - cap, least, at + cap, least),
-                QLineF(at - cap, most, at + cap, most),
-            ]
+        cap, known = min(width * 0.25, 4.0), np.isfinite(low)
+        at, least, most = places[known], low[known], high[known]
         painter.setPen(QPen(QColor(self.theme.text), 1))
-        painter.drawLines(lines)
+        painter.drawLines(line_segments(at, least, at, most))
+        for end in (least, most):
+            painter.drawLines(line_segments(at - cap, end, at + cap, end))
 
 
 class Strip:
@@ -122,14 +114,15 @@ class Strip:
         self.recolour(theme)
 
     def put(self, graphics: pg.GraphicsLayoutWidget, row: int) -> None:
-        """Stand in this row of the drawing."""
-        graphics.addItem(self.axis, row, 0)
-        graphics.addItem(self.box, row, 1)
+        """Stand in this row of the drawing; not by pyqtgraph's ``addItem``, which lays everything out anew for each item."""
+        for column, item in enumerate((self.axis, self.box)):
+            graphics.ci.layout.addItem(item, row, column)
 
     def take(self, graphics: pg.GraphicsLayoutWidget) -> None:
         """Leave the drawing."""
-        graphics.removeItem(self.axis)
-        graphics.removeItem(self.box)
+        for item in (self.axis, self.box):
+            graphics.ci.layout.removeItem(item)
+            graphics.scene().removeItem(item)
 
     def recolour(self, theme: Theme) -> None:
         """Take over the colours of ``theme``."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
+Floats = npt.NDArray[np.float64]
 _CORNERS: dict[str, list[tuple[float, float]]] = {
     "s": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
     "t1": [(0, -1.1), (1.05, 0.85), (-1.05, 0.85)],
@@ -35,7 +39,7 @@ def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, co
     """Draw a filled symbol; ``hatch`` is a hatched box, ``line`` and ``dash`` are short lines, ``x`` a cross."""
     if symbol == "hatch":
         box = QRectF(centre.x() - size / 2, centre.y() - size / 2, size, size)
-        hatch(painter, box, colour, 4)
+        hatch(painter, [box], colour, 4)
         painter.setPen(QPen(colour, 1))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box)
@@ -54,17 +58,22 @@ def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, co
         painter.drawPath(symbol_path(symbol, centre, size))
 
 
-def hatch(painter: QPainter, area: QRectF, colour: QColor, gap: float = 6) -> None:
-    """Diagonal lines every ``gap`` pixels, clipped to ``area`` by arithmetic."""
-    if area.width() <= 0 or area.height() <= 0:
+def hatch(painter: QPainter, areas: Sequence[QRectF], colour: QColor, gap: float = 6) -> None:
+    """Diagonal lines every ``gap`` pixels, cut to ``areas`` by arithmetic."""
+    edges = np.array([(area.left(), area.bottom(), area.width(), area.height()) for area in areas if not area.isEmpty()])
+    if not len(edges):
         return
-    lines = []
-    start = area.left() - area.height()
-    for step in range(int((area.width() + area.height()) / gap) + 1):
-        x = start + step * gap
-        begin = max(0.0, area.left() - x)
-        end = min(area.height(), area.right() - x)
-        if end > begin:
-            lines.append(QLineF(x + begin, area.bottom() - begin, x + end, area.bottom() - end))
+    counts = (edges[:, 2:].sum(axis=1) / gap).astype(np.int64) + 1
+    left, bottom, width, height = np.repeat(edges, counts, axis=0).T
+    step = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+    x = left - height + step * gap
+    begin, end = np.maximum(0.0, left - x), np.minimum(height, left + width - x)
+    there = end > begin
+    ends = ((x + begin)[there], (bottom - begin)[there], (x + end)[there], (bottom - end)[there])
     painter.setPen(QPen(colour, 1))
-    painter.drawLines(lines)
+    painter.drawLines(line_segments(*ends))
+
+
+def line_segments(x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[QLineF]:
+    """Lines between points, arrays of shape (n,) in pixels."""
+    return list(map(QLineF, x1.tolist(), y1.tolist(), x2.tolist(), y2.tolist()))

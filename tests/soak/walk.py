@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QInputDialog
@@ -56,6 +56,13 @@ class Report:
         counted = Counter(problem.split(": ", 1)[1] for problem in self.problems)
         lines += [f"PROBLEM {count}x {text}" for text, count in counted.most_common()]
         return "\n".join(lines)
+
+
+def _go_on(milliseconds: int) -> None:
+    """Let the window live, as in the program: ``QTest.qWait`` keeps Python's lock, and no other thread gets on."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
 
 
 class Walk(QObject):
@@ -126,7 +133,7 @@ class Walk(QObject):
             self._application.context.report(error)
         except Exception as error:
             self._watch._note(error)
-        QTest.qWait(self._rng.choice((0, 5, 20, 60)))
+        _go_on(self._rng.choice((0, 5, 20, 60)))
 
     def _rest(self) -> None:
         """Cancel, close, go home, wait until nothing moves, and count."""
@@ -157,7 +164,7 @@ class Walk(QObject):
     def _wait(self, ready: Callable[[], bool]) -> bool:
         end = time.perf_counter() + REST_LIMIT_S
         while time.perf_counter() < end:
-            QTest.qWait(30)
+            _go_on(30)
             if ready():
                 return True
         return False
