@@ -12,12 +12,12 @@ from PySide6.QtGui import QColor
 
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.compare_tables import KIND_TEXTS
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
-from cnnpredict_gui.gui.curves import Floats
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.prediction_cells import KIND_TITLES
 from cnnpredict_gui.gui.series import SeriesStyle, series_legend, series_styles

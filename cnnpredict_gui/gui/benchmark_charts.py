@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 
 from cnnpredict_gui import __version__
 from cnnpredict_gui.core.names import FAMILIES
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.bars import BarsChart
 from cnnpredict_gui.gui.bars_item import Bar, Panel
@@ -17,7 +18,6 @@ from cnnpredict_gui.gui.benchmark_data import ResultRow
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
-from cnnpredict_gui.gui.curves import Floats
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.legend import family_legend

@@ -13,12 +13,12 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.series import SeriesStyle
 from cnnpredict_gui.gui.symbols import draw_symbol
 
-Floats = npt.NDArray[np.float64]
 #: About so many points of a curve get a symbol, besides those without neighbours.
 _SYMBOLS = 14
 _MARK_PX = 3.5

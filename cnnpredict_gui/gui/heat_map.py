@@ -24,9 +24,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QToolTip, QWidget
 
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.curves import Floats, ValueAxis, runs
+from cnnpredict_gui.gui.curves import ValueAxis, runs
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval_words, sig3
 from cnnpredict_gui.gui.series import KIND_AXES, predictor_title

@@ -13,8 +13,8 @@ from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
-from cnnpredict_gui.gui.curves import Floats
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.symbols import hatch, line_segments
 from cnnpredict_gui.gui.theme import Theme

@@ -15,10 +15,11 @@ from PySide6.QtWidgets import QLabel
 
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
-from cnnpredict_gui.gui.curves import CurvesItem, DrawnCurve, Floats, ValueAxis
+from cnnpredict_gui.gui.curves import CurvesItem, DrawnCurve, ValueAxis
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval, sig3
 from cnnpredict_gui.gui.prediction_cells import KIND_TITLES, config_columns

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
-Floats = npt.NDArray[np.float64]
+from cnnpredict_gui.core.table import Floats
+
 _CORNERS: dict[str, list[tuple[float, float]]] = {
     "s": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
     "t1": [(0, -1.1), (1.05, 0.85), (-1.05, 0.85)],

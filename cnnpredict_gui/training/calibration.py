@@ -42,8 +42,10 @@ def _varying(table: ConfigTable) -> tuple[Literal["algorithm", "dtype"], ...]:
 
 def _groups(table: ConfigTable, fields: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
     """Rows of each combination of values of some fields that has enough of them, masks of shape (n,); none without fields."""
-    groups = {}
-    codes = np.stack([table.columns[field] for field in fields], axis=1) if fields else np.empty((0, 0), dtype=np.int64)
+    groups: dict[str, npt.NDArray[np.bool_]] = {}
+    if not fields:
+        return groups
+    codes = np.stack([table.columns[field] for field in fields], axis=1)
     for row in np.unique(codes, axis=0):
         rows = (codes == row).all(axis=1)
         if rows.sum() >= BIN_ROWS:
