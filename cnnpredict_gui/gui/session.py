@@ -21,7 +21,7 @@ from cnnpredict_gui.infra.paths import config_dir, data_dir
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
     from cnnpredict_gui.gui.main_window import MainWindow
-    from cnnpredict_gui.gui.workers import Cancelled, Progress
+    from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
 FORMAT = 2
 KIND = "cnnpredict session"
@@ -89,6 +89,7 @@ class SessionKeeper(QObject):
         self.path: Path | None = None
         self._kept = ""
         self._warned = False
+        self._keeping: Task | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self.autosave)
@@ -134,8 +135,8 @@ class SessionKeeper(QObject):
         }
 
     def autosave(self) -> None:
-        """Keep the session in the background if it changed."""
-        if self._context is None or not self._context.preferences.kept:
+        """Keep the session in the background if it changed; one write at a time, so that the newest is the last."""
+        if self._context is None or not self._context.preferences.kept or self._keeping is not None:
             return
         content = self.content()
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
@@ -146,7 +147,12 @@ class SessionKeeper(QObject):
         def work(_progress: Progress, _cancelled: Cancelled) -> None:
             write_json(autosave_file(), _stamped(content), FORMAT)
 
-        self._context.tasks.run("keeping the session", work).failed.connect(self._not_kept)
+        self._keeping = self._context.tasks.run("keeping the session", work)
+        self._keeping.failed.connect(self._not_kept)
+        self._keeping.ended.connect(self._kept_or_not)
+
+    def _kept_or_not(self) -> None:
+        self._keeping = None
 
     def _not_kept(self, error: CnnPredictError) -> None:
         """Try again at the next turn; the user is told once."""
@@ -161,6 +167,8 @@ class SessionKeeper(QObject):
         self._timer.stop()
         if self._context is None or not self._context.preferences.kept:
             return
+        if self._keeping is not None:
+            self._keeping.thread_.wait()
         try:
             write_json(autosave_file(), _stamped(self.content()), FORMAT)
         except OutputError as error:

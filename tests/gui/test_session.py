@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.core.errors import DataFileError, OutputError
+from cnnpredict_gui.gui import session
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.session import SessionKeeper, autosave_file, last_session, read_session, saved_at
 from cnnpredict_gui.gui.views import VIEWS, ViewSpec
+from cnnpredict_gui.infra.json_store import write_json
 from tests.gui.conftest import Reports
 
 
@@ -96,6 +99,31 @@ def test_the_session_is_kept_when_it_changed(qtbot: QtBot, keeper: SessionKeeper
     keeper.autosave()
     qtbot.waitUntil(lambda: not context.tasks.running, timeout=5_000)
     assert last_session()[0]["state"]["config"]["output_channels"] == 5
+
+
+def test_a_slow_write_never_replaces_a_newer_one(
+    qtbot: QtBot, keeper: SessionKeeper, context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes its time with the first write, while the session changes, is kept again, and the program ends."""
+    begun, goes_on = threading.Event(), threading.Event()
+    started: list[int] = []
+
+    def slow(path: Path, content: dict[str, Any], number: int) -> None:
+        started.append(content["state"]["config"]["output_channels"])
+        if len(started) == 1:
+            begun.set()
+            goes_on.wait(10)
+        write_json(path, content, number)
+
+    monkeypatch.setattr(session, "write_json", slow)
+    for channels in (5, 6):
+        context.state.set_config(context.state.config.model_copy(update={"output_channels": channels}))
+        keeper.autosave()
+    assert begun.wait(10)
+    threading.Timer(0.2, goes_on.set).start()
+    keeper.finish()
+    qtbot.waitUntil(lambda: not context.tasks.running, timeout=5_000)
+    assert started == [5, 6] and last_session()[0]["state"]["config"]["output_channels"] == 6
 
 
 def test_a_crash_is_noticed_by_the_next_start(window: MainWindow, context: AppContext) -> None:
