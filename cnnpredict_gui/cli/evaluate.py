@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         usage.print_json([_json(result, options.by is not None) for result in report.results])
     else:
-        _print_text(report.results)
+        _print_text(report.results, options.by is not None)
     return 0
 
 
@@ -69,36 +69,21 @@ def _json(result: Evaluation, grouped: bool) -> dict[str, object]:
     )
 
 
-def _print_text(results: list[Evaluation]) -> None:
-    headers = (
-        "TARGET",
-        "FAMILY",
-        "TIME KIND",
-        "ROWS",
-        "MAPE",
-        "MEDIAN",
-        "IN 10 %",
-        "IN 20 %",
-        "RMSE (ms)",
-        "R² OF LOG",
-        "90 % HOLDS",
-        "WIDTH",
-    )
+def _print_text(results: list[Evaluation], grouped: bool) -> None:
+    about = ("TARGET", "FAMILY", *(["GROUP"] if grouped else []), "TIME KIND")
+    headers = (*about, "ROWS", "MAPE", "MEDIAN", "IN 10 %", "IN 20 %", "RMSE (ms)", "R² OF LOG", "90 % HOLDS", "WIDTH")
     rows = []
     for result in results:
         m = result.metrics
         shares = (f"{sig3(value)} %" for value in (m.mape, m.median_ape, m.within_10, m.within_20))
         interval = (f"{sig3(value)} %" if value is not None else "–" for value in (m.coverage_90, m.interval_width))
+        group = [result.group or "all"] if grouped else []
         rows.append(
             (
-                result.target,
-                result.family,
-                result.group or result.time_kind,
-                f"{m.n:,}",
+                *(result.target, result.family, *group, result.time_kind, f"{m.n:,}"),
                 *shares,
-                sig3(m.rmse),
-                f"{m.r2_log:.4f}",
+                *(sig3(m.rmse), f"{m.r2_log:.4f}"),
                 *interval,
             )
         )
-    usage.print_table(headers, rows, right=headers[3:])
+    usage.print_table(headers, rows, right=headers[len(about) :])

@@ -67,7 +67,10 @@ def test_values_of_a_parameter_told_apart(run: Run, measured: Path) -> None:
     result = run("evaluate", measured, "--family", "xgb", "--by", "input_height", "--json").json
     assert [(entry["group"], entry["n"]) for entry in result] == [("", 5), *((f"input_height={size}", 1) for size in SIZES)]
     assert run("evaluate", measured, "--family", "xgb", "--by", "dtype", "--json").json[1]["group"] == "dtype=fp32"
-    assert "kernel_height=3" in run("evaluate", measured, "--family", "xgb", "--by", "kernel_size").out
+    head, whole, *groups = run("evaluate", measured, "--family", "xgb", "--by", "kernel_size").out.splitlines()
+    place = head.index("GROUP")
+    assert [line[place:].split()[0] for line in (whole, groups[0])] == ["all", "kernel_height=3"]
+    assert whole[head.index("TIME KIND") :].split()[0] == groups[0][head.index("TIME KIND") :].split()[0]
     run("evaluate", measured, "--by", "algoritm").assert_error("did you mean algorithm?")
 
 
