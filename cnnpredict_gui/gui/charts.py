@@ -19,6 +19,7 @@ from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.legend import Legend
+from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 pg.setConfigOptions(antialias=True)
@@ -40,6 +41,8 @@ class ChartView(QWidget):
         self.plots: list[pg.PlotItem] = []
         self.graphics = pg.GraphicsLayoutWidget()
         self.graphics.setFrameShape(self.graphics.Shape.NoFrame)
+        # Of one colour: else a picture of it is kept, as large as the chart was ever drawn.
+        self.graphics.setCacheMode(self.graphics.CacheModeFlag.CacheNone)
         self.graphics.setAccessibleName(f"{title}, chart")
         self.graphics.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.graphics.ci.layout.setSpacing(4)
@@ -191,7 +194,7 @@ class ChartView(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if not self.is_empty:
-            self.make_menu().exec(event.globalPos())
+            pop_up(self.make_menu(), event.globalPos())
 
     def make_menu(self) -> Any:
         """The context menu."""

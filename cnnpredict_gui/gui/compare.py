@@ -118,7 +118,7 @@ class CompareView(View):
         columns.setAutoRaise(True)
         columns.setToolTip("Show and hide columns")
         columns.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        columns.setMenu(self.table.column_menu())
+        columns.setMenu(self.table.column_menu(columns))
         row = header_row(label)
         row.addWidget(self.baseline, 3)
         row.addStretch(1)

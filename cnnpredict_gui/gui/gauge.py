@@ -18,6 +18,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_menu
 from cnnpredict_gui.gui.format import interval, interval_words, sig3
+from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.theme import GRID, Theme
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Gauge(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if self.row is not None:
-            export_menu(self, lambda: self.context.theme.current, self, self.context.report).exec(event.globalPos())
+            pop_up(export_menu(self, lambda: self.context.theme.current, self, self.context.report), event.globalPos())
 
     def export_name(self) -> str:
         """Name of the picture."""

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from cnnpredict_gui.core.names import FAMILIES, TIME_KINDS
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.layer_form import header_row
+from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.selection import Leaf, default_focus, default_selection, in_order, leaves, matches
 from cnnpredict_gui.gui.symbols import draw_symbol
 from cnnpredict_gui.gui.theme import FAMILY_SYMBOLS, GRID, Theme, set_role
@@ -291,7 +292,7 @@ class PredictorTree(QWidget):
     def _menu(self, position: QPoint) -> None:
         item = self.tree.itemAt(position)
         if item is not None:
-            self.item_menu(item).exec(self.tree.viewport().mapToGlobal(position))
+            pop_up(self.item_menu(item), self.tree.viewport().mapToGlobal(position))
 
     def item_menu(self, item: QTreeWidgetItem) -> QMenu:
         """Commands for a target or a predictor."""

@@ -17,6 +17,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.resource_monitor import SLOW_S, Span
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
@@ -250,7 +251,7 @@ class StripChart(QWidget):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if not self.is_empty:
-            export_menu(self, lambda: self.context.theme.current, self, self.context.report).exec(event.globalPos())
+            pop_up(export_menu(self, lambda: self.context.theme.current, self, self.context.report), event.globalPos())
 
     def export_name(self) -> str:
         """File name made of the title."""

@@ -25,6 +25,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, copy_data, export_menu
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -227,9 +228,9 @@ class TableView(QTableView):
         count = self.proxy.rowCount()
         return [self.rows_model.rows[self.proxy.mapToSource(self.proxy.index(row, 0)).row()] for row in range(count)]
 
-    def column_menu(self) -> QMenu:
-        """Menu to show and hide columns."""
-        menu = QMenu("Columns", self)
+    def column_menu(self, parent: QWidget) -> QMenu:
+        """Menu to show and hide columns, owned by ``parent``."""
+        menu = QMenu("Columns", parent)
         for section, column in enumerate(self.rows_model.columns):
             action = QAction(column.title, menu)
             action.setCheckable(True)
@@ -260,18 +261,18 @@ class TableView(QTableView):
                 self._fit_column(section, self.rows_model.rows[:_FIT_ROWS])
 
     def _header_menu(self, position: QPoint) -> None:
-        self.column_menu().exec(self.horizontalHeader().mapToGlobal(position))
+        pop_up(self.column_menu(self), self.horizontalHeader().mapToGlobal(position))
 
     def make_menu(self) -> QMenu:
         """The context menu."""
         menu = export_menu(self, lambda: self.context.theme.current, self, self.context.report)
         menu.addSeparator()
-        menu.addMenu(self.column_menu())
+        menu.addMenu(self.column_menu(menu))
         menu.addAction("Fit columns", self.fit_columns)
         return menu
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        self.make_menu().exec(event.globalPos())
+        pop_up(self.make_menu(), event.globalPos())
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the row without scrolling sideways to the cell that was hit."""

@@ -93,6 +93,12 @@ def test_chart_shows_its_empty_state_and_leaves_it(qtbot: QtBot, bare_context: A
     assert not chart.is_empty and chart.export_button.isEnabled()
 
 
+def test_a_chart_keeps_no_picture_of_its_background(qtbot: QtBot, bare_context: AppContext) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    assert chart.graphics.cacheMode() == chart.graphics.CacheModeFlag.CacheNone
+
+
 def test_table_sorts_numbers_by_value_and_keeps_the_selection(qtbot: QtBot, bare_context: AppContext) -> None:
     table = make_table(bare_context)
     qtbot.addWidget(table)
@@ -107,7 +113,7 @@ def test_table_sorts_numbers_by_value_and_keeps_the_selection(qtbot: QtBot, bare
 def test_table_never_hides_its_last_column(qtbot: QtBot, bare_context: AppContext) -> None:
     table = make_table(bare_context)
     qtbot.addWidget(table)
-    for action in table.column_menu().actions():
+    for action in table.column_menu(table).actions():
         action.setChecked(False)
     assert sum(not table.isColumnHidden(section) for section in range(3)) == 1
 

@@ -55,9 +55,12 @@ class Mover:
         return self.rng.choice([path for path in self.files if path.suffix in suffixes or not suffixes])
 
     def children(self, kind: type[Any], parent: QWidget | None = None) -> list[Any]:
-        """Visible, enabled widgets of a kind."""
-        found = (parent or self.window).findChildren(kind)
-        return [one for one in found if one.isVisible() and one.isEnabled()]
+        """Visible, enabled widgets of a kind, of one widget or of all windows.
+
+        Not by ``findChildren``: PySide keeps an object for each widget found as long as the one that was asked.
+        """
+        found = (one for one in QApplication.allWidgets() if isinstance(one, kind) and one.isVisible() and one.isEnabled())
+        return [one for one in found if parent is None or parent.isAncestorOf(one)]
 
     def place_in(self, widget: QWidget) -> QPoint:
         """A point of a widget."""
@@ -149,7 +152,7 @@ def use_the_palette(m: Mover) -> None:
     m.context.actions["tools.palette"].trigger()
     palettes = [one for one in QApplication.topLevelWidgets() if isinstance(one, CommandPalette) and one.isVisible()]
     for palette in palettes:
-        for line in palette.findChildren(QLineEdit):
+        for line in m.children(QLineEdit, palette):
             QTest.keyClicks(line, m.rng.choice(("net", "dark", "vgg", "xgb", "pin", "zzz", "help")))
         for _ in range(m.rng.randrange(3)):
             QTest.keyClick(palette, Qt.Key.Key_Down)

@@ -149,6 +149,7 @@ class Walk(QObject):
         application.window.show_view("compare")
         application.window.resize(1280, 800)
         context.theme.set_mode("light")
+        QApplication.clipboard().clear()
         if not self._wait(self._at_rest):
             busy = [name for name, view in application.window.views.items() if view.busy()]
             self._watch.problems.append(f"after going home: no rest within {REST_LIMIT_S:g} s, busy: {busy}")
