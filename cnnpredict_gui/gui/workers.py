@@ -76,15 +76,22 @@ class _JobThread(QThread):
                 self._condition.wait_for(lambda: self._closing or bool(self._waiting))
                 if self._closing:
                     return
-                _, job = self._waiting.popitem(last=False)
-            if job.stop.is_set():
-                continue
-            result, error = None, None
-            try:
-                result = job.work(job.stop.is_set)
-            except Exception as failure:
-                error = as_error(failure)
-            self.answered.emit(job, result, error)
+            self._do_next()
+
+    def _do_next(self) -> None:
+        """In a function of its own: while the thread waits, it holds neither job nor result."""
+        with self._condition:
+            if not self._waiting:
+                return
+            _, job = self._waiting.popitem(last=False)
+        if job.stop.is_set():
+            return
+        result, error = None, None
+        try:
+            result = job.work(job.stop.is_set)
+        except Exception as failure:
+            error = as_error(failure)
+        self.answered.emit(job, result, error)
 
 
 def _call(callback: Callable[[Any], None], value: Any) -> None:
@@ -195,7 +202,7 @@ class Task(QObject):
     def __init__(self, title: str, work: Callable[[Progress, Cancelled], Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.title = title
-        self._work = work
+        self._work: Callable[[Progress, Cancelled], Any] | None = work
         self._stop = threading.Event()
         self._open = True
         self._progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
@@ -217,9 +224,11 @@ class Task(QObject):
             self.ended.emit()
 
     def _body(self) -> None:
+        work, self._work = self._work, None  # whoever keeps the task does not keep what it worked on
+        assert work is not None
         result, error = None, None
         try:
-            result = self._work(self._progressed.emit, self._stop.is_set)
+            result = work(self._progressed.emit, self._stop.is_set)
         except Exception as failure:
             error = as_error(failure)
         self._returned.emit(result, error)

@@ -125,6 +125,6 @@ def _read(path: Path) -> Preset:
         raise DataFileError(f"the preset {path.name} is damaged: {error}", "install the program again") from error
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _evaluated(network: Preset, input_shape: tuple[int, int, int, int], dtype: str) -> tuple[NetworkLayer, ...]:
     return tuple(evaluate(network.rows, input_shape, dtype))

@@ -7,6 +7,7 @@ import gc
 import io
 import threading
 import time
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -221,6 +222,18 @@ def _number(number: int, cancelled: Cancelled) -> int:
     return number
 
 
+class Large:
+    """What a job works on."""
+
+
+def _job_with(_data: Large, _cancelled: Cancelled) -> str:
+    return "done"
+
+
+def _task_with(_data: Large, _progress: Progress, _cancelled: Cancelled) -> str:
+    return "done"
+
+
 def test_newest_request_wins(qtbot: QtBot) -> None:
     service, gate = LatestWins(), threading.Event()
     answers: list[object] = []
@@ -280,6 +293,20 @@ def test_cancel_is_immediate_and_nothing_arrives_afterwards(qtbot: QtBot) -> Non
     gate.set()
     qtbot.waitUntil(lambda: not runner._tasks)
     assert seen == [] and not task.running
+
+
+def test_done_work_is_let_go_of(qtbot: QtBot) -> None:
+    service, runner = LatestWins(), TaskRunner()
+    answers: list[object] = []
+    for_task, for_job = Large(), Large()
+    left = [weakref.ref(for_task), weakref.ref(for_job)]
+    task = runner.run("work", partial(_task_with, for_task))
+    service.submit("a", partial(_job_with, for_job), answers.append, answers.append)
+    del for_task, for_job
+    qtbot.waitUntil(lambda: not task.running and len(answers) == 1)
+    qtbot.waitUntil(lambda: not any(one() for one in left))
+    runner.shutdown()
+    service.shutdown()
 
 
 def test_task_that_stops_itself_counts_as_cancelled(qtbot: QtBot) -> None:
