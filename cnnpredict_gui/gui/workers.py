@@ -202,7 +202,7 @@ class Task(QObject):
     def __init__(self, title: str, work: Callable[[Progress, Cancelled], Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.title = title
-        self._work: Callable[[Progress, Cancelled], Any] | None = work
+        self._work = work
         self._stop = threading.Event()
         self._open = True
         self._progressed.connect(self._on_progress, Qt.ConnectionType.QueuedConnection)
@@ -224,11 +224,9 @@ class Task(QObject):
             self.ended.emit()
 
     def _body(self) -> None:
-        work, self._work = self._work, None  # whoever keeps the task does not keep what it worked on
-        assert work is not None
         result, error = None, None
         try:
-            result = work(self._progressed.emit, self._stop.is_set)
+            result = self._work(self._progressed.emit, self._stop.is_set)
         except Exception as failure:
             error = as_error(failure)
         self._returned.emit(result, error)
@@ -279,6 +277,7 @@ class TaskRunner(QObject):
         """Let a task go whose thread has ended; its outcome was told before."""
         if task in self._tasks:
             task.thread_.wait()
+            del task._work  # whoever keeps the task does not keep what it worked on
             self._tasks.remove(task)
             task.thread_.deleteLater()
             task.deleteLater()
