@@ -103,6 +103,7 @@ class Application(QObject):
             preferences=self.preferences,
         )
         self.context = context
+        self.preferences.write_by(context.disk)
         self.window.set_context(context)
         crashed = self.keeper.start(context)
         self.keeper.restore(self.memory)

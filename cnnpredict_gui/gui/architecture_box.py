@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
-from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
+from cnnpredict_gui.core.errors import ConfigError
 from cnnpredict_gui.gui.boxes import NumberBox
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.file_dialogs import ask_to_open, ask_to_save
@@ -256,13 +256,8 @@ class ArchitectureBox(QWidget):
         self._change(lambda: OwnPresets().import_file(path))
 
     def _change(self, action: Callable[[], OwnPreset | None], chosen: str = "") -> None:
-        """Do it, report what goes wrong, and choose the preset it gave (or ``chosen``)."""
-        try:
-            made = action()
-        except CnnPredictError as error:
-            self._context.report(error)
-            return
-        self.reload(f"own:{made.name}" if made else chosen)
+        """Do it in the background, report what goes wrong, and choose the preset it gave (or ``chosen``)."""
+        self._context.disk.run(action, lambda made: self.reload(f"own:{made.name}" if made else chosen), self._context.report)
 
 
 def _fill(combo: QComboBox, rows: list[tuple[str, str]]) -> None:

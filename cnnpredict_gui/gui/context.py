@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.actions import Actions
+from cnnpredict_gui.gui.disk import Disk
 from cnnpredict_gui.gui.measurement_hub import MeasurementHub
 from cnnpredict_gui.gui.models import ModelHub
 from cnnpredict_gui.gui.preferences import Preferences
@@ -36,6 +37,7 @@ class AppContext:
     report: Callable[[CnnPredictError], None] = field(default=_ignore)
     say: Callable[[str], None] = field(default=lambda text: None)
     preferences: Preferences = field(default_factory=Preferences)
+    disk: Disk = field(default_factory=Disk)
     monitor: ResourceMonitor = field(default_factory=ResourceMonitor)
     measurements: MeasurementHub = field(default_factory=MeasurementHub)
     #: Bring a view to the front by its name.
@@ -51,6 +53,7 @@ class AppContext:
         """Stop every thread and wait for it; forget the undo history."""
         self.models.shutdown()
         self.tasks.shutdown()
+        self.disk.shutdown()
         self.predictions.shutdown()
         self.monitor.shutdown()
         # Python may free the commands before their stack, which then would delete them again.

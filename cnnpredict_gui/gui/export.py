@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPicture
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
@@ -20,12 +20,15 @@ from cnnpredict_gui.core.errors import CnnPredictError, OutputError
 from cnnpredict_gui.gui.csv_text import Cell, csv_text
 from cnnpredict_gui.gui.file_dialogs import ask_to_save
 from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.turns import Steps, finished, in_turns
 from cnnpredict_gui.infra.files import atomic_text, atomic_write
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
 
 PNG_SCALES = (1, 2, 3, 4)
+#: Pixels of a picture that are painted in one turn of the event loop, in some 25 ms.
+_BAND_PIXELS = 3_000_000
 Report = Callable[[CnnPredictError], None]
 
 
@@ -76,30 +79,56 @@ class Exportable(Protocol):
         """The numbers, with units, configuration and version."""
 
 
-def picture(source: Exportable, theme: Theme, scale: int = 1) -> QImage:
-    """The picture of ``source``, ``scale`` times as many pixels each way as on screen.
+def picture(source: Exportable, theme: Theme, scale: int = 1) -> Steps[QImage]:
+    """The picture of ``source`` as it is now, on the background of ``theme``, in steps of a few million pixels.
 
     Raises:
-        OutputError: the picture would not fit in memory.
+        OutputError: it is empty or would not fit in memory.
     """
     size = source.export_size()
     image = QImage(round(size.width() * scale), round(size.height() * scale), QImage.Format.Format_ARGB32_Premultiplied)
     if image.isNull():
         raise OutputError("the picture is empty or too large", "choose a smaller scale or enlarge the window")
     image.setDevicePixelRatio(scale)
-    image.fill(QColor(theme.base))
-    painter = QPainter(image)
-    try:
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-        source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
-    finally:
-        painter.end()
+    drawing = _recorded(source, size, theme)
+    rows = max(_BAND_PIXELS // image.width(), 1)
+    for top in range(0, image.height(), rows):
+        yield
+        _paint_band(image, top, min(rows, image.height() - top), drawing, theme)
     return image
 
 
-def svg(source: Exportable, theme: Theme) -> bytes:
-    """The picture of ``source`` as an SVG document."""
+def _recorded(source: Exportable, size: QSizeF, theme: Theme) -> QPicture:
+    """The calls that paint ``source``: far quicker than its pixels, and safe from what changes later."""
+    drawing = QPicture()
+    painter = QPainter(drawing)
+    try:
+        source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
+    finally:
+        painter.end()
+    return drawing
+
+
+def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Theme) -> None:
+    """Paint some rows of pixels of ``image``."""
+    line, scale = image.bytesPerLine(), image.devicePixelRatio()
+    band = QImage(image.bits()[top * line : (top + rows) * line], image.width(), rows, line, image.format())
+    band.setDevicePixelRatio(scale)
+    band.fill(QColor(theme.base))
+    painter = QPainter(band)
+    try:
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        painter.translate(0, -top / scale)
+        drawing.play(painter)
+    finally:
+        painter.end()
+
+
+def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
+    """The picture of ``source`` as it is now, as an SVG document."""
     size = source.export_size()
+    drawing = _recorded(source, size, theme)
+    yield
     store = QByteArray()
     buffer = QBuffer(store)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -111,9 +140,8 @@ def svg(source: Exportable, theme: Theme) -> bytes:
     generator.setTitle(source.export_name())
     painter = QPainter(generator)
     try:
-        area = QRectF(0, 0, size.width(), size.height())
-        painter.fillRect(area, QColor(theme.base))
-        source.export_paint(painter, area, theme)
+        painter.fillRect(QRectF(0, 0, size.width(), size.height()), QColor(theme.base))
+        drawing.play(painter)
     finally:
         painter.end()
         buffer.close()
@@ -126,21 +154,21 @@ def csv(source: Exportable) -> str:
     return csv_text(data.columns, data.rows, data.constants)
 
 
-def prepared(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> Callable[[], None]:
+def prepared(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> Steps[Callable[[], None]]:
     """What writes ``source`` to ``path``; the suffix (.png, .svg, .csv) says how. The file appears whole or not at all.
 
-    Drawing and reading the numbers is done now, on the GUI thread. The function returned may be called in any thread; to pack a
-    large picture takes it a second.
+    What is drawn, and the numbers, are taken in the first step; all steps are for the GUI thread. The function that they return
+    may be called in any thread; to pack a large picture takes it a second.
 
     Raises:
         OutputError: the suffix is unknown, or the picture would not fit in memory; the function: the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix == ".png":
-        image = picture(source, theme, scale)
+        image = yield from picture(source, theme, scale)
         return lambda: save_png(image, path)
     if suffix == ".svg":
-        document = svg(source, theme)
+        document = yield from svg(source, theme)
         return lambda: atomic_text(path, document.decode("utf-8"))
     if suffix == ".csv":
         data = source.export_data()
@@ -154,15 +182,19 @@ def save(source: Exportable, path: Path, theme: Theme, scale: int = 2) -> None:
     Raises:
         OutputError: the suffix is unknown, or the file could not be written.
     """
-    prepared(source, path, theme, scale)()
+    finished(prepared(source, path, theme, scale))()
 
 
 def save_soon(source: Exportable, path: Path, theme: Theme, scale: int, report: Report) -> None:
-    """Write ``source`` to ``path`` in the background, and say so; what goes wrong is reported."""
-    write, context = prepared(source, path, theme, scale), source.context
-    task = context.tasks.run(f"Saving {path.name}", lambda _progress, _cancelled: write())
-    task.succeeded.connect(lambda _: context.say(f"Saved {path}"))
-    task.failed.connect(report)
+    """Write ``source`` as it is now to ``path`` in the background, and say so; what goes wrong is reported."""
+    context = source.context
+
+    def write(work: Callable[[], None]) -> None:
+        task = context.tasks.run(f"Saving {path.name}", lambda _progress, _cancelled: work())
+        task.succeeded.connect(lambda _: context.say(f"Saved {path}"))
+        task.failed.connect(report)
+
+    in_turns(prepared(source, path, theme, scale), context.tasks, write, report)
 
 
 def save_png(image: QImage, path: Path) -> None:
@@ -181,15 +213,21 @@ def save_png(image: QImage, path: Path) -> None:
         part.write_bytes(store.data())
 
 
-def copy_picture(source: Exportable, theme: Theme) -> None:
-    """Put the picture on the clipboard, in the size and colours that the user prefers."""
-    QGuiApplication.clipboard().setImage(picture(source, PREFERRED.theme(theme), PREFERRED.scale))
+def copy_picture(source: Exportable, theme: Theme, report: Report) -> None:
+    """Put the picture as it is now on the clipboard soon, in the size and colours that the user prefers."""
+    steps = picture(source, PREFERRED.theme(theme), PREFERRED.scale)
+    in_turns(steps, source.context.tasks, QGuiApplication.clipboard().setImage, report)
 
 
-def copy_data(source: Exportable) -> None:
-    """Put the numbers on the clipboard, tab-separated so that spreadsheets take them."""
+def copy_data(source: Exportable, report: Report) -> None:
+    """Put the numbers as they are now on the clipboard soon, tab-separated so that spreadsheets take them."""
+    in_turns(_tabbed(source), source.context.tasks, QGuiApplication.clipboard().setText, report)
+
+
+def _tabbed(source: Exportable) -> Steps[str]:
     data = source.export_data()
-    QGuiApplication.clipboard().setText(csv_text(data.columns, data.rows, data.constants, separator="\t"))
+    yield
+    return csv_text(data.columns, data.rows, data.constants, separator="\t")
 
 
 def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:
@@ -201,8 +239,8 @@ def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget,
 
 def fill_export_menu(menu: QMenu, source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> None:
     """Add the entries of :func:`export_menu` to a menu."""
-    menu.addAction("Copy picture", lambda: _try(report, lambda: copy_picture(source, theme())))
-    menu.addAction("Copy data", lambda: _try(report, lambda: copy_data(source)))
+    menu.addAction("Copy picture", lambda: copy_picture(source, theme(), report))
+    menu.addAction("Copy data", lambda: copy_data(source, report))
     menu.addSeparator()
     png = menu.addMenu("Save as PNG")
     for scale in PNG_SCALES:
@@ -234,15 +272,8 @@ def export_button(source: Exportable, theme: Callable[[], Theme], parent: QWidge
     return button
 
 
-def _try(report: Report, action: Callable[[], None]) -> None:
-    try:
-        action()
-    except CnnPredictError as error:
-        report(error)
-
-
 def _ask(source: Exportable, parent: QWidget, suffix: str, theme: Theme, report: Report, scale: int = 2) -> None:
     name, _ = ask_to_save(parent, "Export", f"{source.export_name()}{suffix}", f"{suffix[1:].upper()} (*{suffix})")
     if name:
         path = Path(name)
-        _try(report, lambda: save_soon(source, path if path.suffix else path.with_suffix(suffix), theme, scale, report))
+        save_soon(source, path if path.suffix else path.with_suffix(suffix), theme, scale, report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -114,13 +115,15 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def _paint_outside(self, painter: QPainter, transform: QTransform) -> None:
         """Hatching, one piece for cells that lie above each other."""
-        outside = self.status == Status.EXTRAPOLATING
+        outside, areas = self.status == Status.EXTRAPOLATING, defaultdict[int, list[QRectF]](list)
         for column in range(len(outside)):
             for start, end in runs(outside[column]):
-                middle = column * self.times.shape[1] + (start + end) // 2
-                faint = _ink(self._colours[middle])
-                faint.setAlpha(70)
-                hatch(painter, [transform.mapRect(QRectF(column, start, 1, end - start))], faint, 7)
+                ink = _ink(self._colours[column * self.times.shape[1] + (start + end) // 2])
+                areas[ink.rgb()].append(transform.mapRect(QRectF(column, start, 1, end - start)))
+        for shade, hatched in areas.items():
+            faint = QColor(shade)
+            faint.setAlpha(70)
+            hatch(painter, hatched, faint, 7)
 
     def _paint_refused(self, painter: QPainter, transform: QTransform) -> None:
         painter.setPen(QPen(QColor(self.theme.error), 1.2))

@@ -39,6 +39,8 @@ class LayerChart(ChartView):
     def __init__(self, context: AppContext, chosen: Callable[[int], None], picked: Callable[[int], None]) -> None:
         self.answer: NetworkAnswer | None = None
         self.strips: list[Strip] = []
+        #: Strips that stand ready for more predictors: to make thirty takes longer than a frame.
+        self._spare: list[Strip] = []
         self.convolutions: list[int] = []
         self.layer = -1
         super().__init__(
@@ -113,9 +115,10 @@ class LayerChart(ChartView):
             if self.strips:
                 self.graphics.removeItem(self.numbers)
             while len(self.strips) > count:
-                self.strips.pop().take(self.graphics)
+                self._spare.append(self.strips.pop())
+                self._spare[-1].take(self.graphics)
             while len(self.strips) < count:
-                self.strips.append(Strip(self._theme))
+                self.strips.append(self._spare.pop() if self._spare else Strip(self._theme))
                 self.strips[-1].put(self.graphics, len(self.strips) - 1)
             self.graphics.addItem(self.numbers, count, 1)
             self.numbers.linkToView(self.strips[0].box)
@@ -134,7 +137,7 @@ class LayerChart(ChartView):
 
     def recolour(self, theme: Theme) -> None:
         if self.answer is not None:
-            for strip in self.strips:
+            for strip in (*self.strips, *self._spare):
                 strip.recolour(theme)
             colour_axis(self.numbers, theme)
             self._redraw()

@@ -195,7 +195,7 @@ class MainWindow(QMainWindow):
         if layout is not None:
             layout.addWidget(view)
         yield from view.pieces()
-        self._restore(name, view)
+        self._restore(name, view, self.context.state.views.get(name, {}))
         self.views[name] = view
         del self._making[name]
         self.view_made.emit(name)
@@ -240,15 +240,15 @@ class MainWindow(QMainWindow):
             self.file_opened.emit(path)
         return worked
 
-    def restore_views(self) -> None:
-        """Give every view what the state keeps of it, after another session was opened."""
-        if self.context is not None:
-            for name, view in self.views.items():
-                self._restore(name, view)
+    def restoring_views(self) -> Iterator[None]:
+        """Give every view what the state keeps of it now, a view at a time, after another session was opened."""
+        kept = dict(self.context.state.views) if self.context is not None else {}
+        for name, view in list(self.views.items()):
+            yield
+            self._restore(name, view, kept.get(name, {}))
 
-    def _restore(self, name: str, view: View) -> None:
-        """Give a view what the state keeps of it; what a strange session holds there is left out."""
-        kept = self.context.state.views.get(name, {}) if self.context is not None else {}
+    def _restore(self, name: str, view: View, kept: dict[str, Any]) -> None:
+        """Give a view what a session keeps of it; what a strange session holds there is left out."""
         try:
             view.restore(_within_qt(kept))
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 import cnnpredict_gui
-from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
+from cnnpredict_gui.core.errors import DataFileError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.file_dialogs import ask_for_folder
 from cnnpredict_gui.gui.layer_form import header_row
@@ -221,9 +221,6 @@ def add_models_folder(context: AppContext, folder: Path) -> None:
     if folder.absolute() in preferences.model_folders():
         context.report(DataFileError(f"{folder} is already searched for models", "rescan if something was added to it"))
         return
-    try:
-        preferences.update(models_folders=(*preferences.current.models_folders, str(folder.absolute())))
-    except CnnPredictError as error:
-        context.report(error)
+    preferences.update(models_folders=(*preferences.current.models_folders, str(folder.absolute())))
     context.models.set_folders(preferences.model_folders())
     context.say(f"Models are also looked for in {folder}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QSize, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, QSignalBlocker, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QHeaderView,
@@ -36,7 +36,8 @@ class PredictorTree(QWidget):
         self._context, self._state = context, context.state
         self.shown: list[Leaf] = []
         self._items: dict[str, QTreeWidgetItem] = {}
-        self._filling = False
+        #: How each predictor is shown, so that only what changed is touched.
+        self._looks: dict[str, tuple[object, ...]] = {}
         self.search = QLineEdit()
         self.tree = QTreeWidget()
         self.count = QLabel()
@@ -136,14 +137,13 @@ class PredictorTree(QWidget):
         open_ = {self._top(i).data(0, _NAME) for i in range(self.tree.topLevelItemCount()) if self._top(i).isExpanded()}
         if self._structure() != list(self._items):
             self._rebuild(open_)
-        self._filling = True
         muted = QColor(self._context.theme.current.muted)
-        for index in range(self.tree.topLevelItemCount()):
-            self._top(index).setForeground(1, muted)
         icons = {family: family_icon(family, self._context.theme.current) for family in FAMILIES}
-        for leaf in self.shown:
-            self._dress(self._items[leaf.name], leaf, icons[leaf.family])
-        self._filling = False
+        with QSignalBlocker(self.tree):
+            for index in range(self.tree.topLevelItemCount()):
+                self._top(index).setForeground(1, muted)
+            for leaf in self.shown:
+                self._dress(self._items[leaf.name], leaf, icons[leaf.family])
         self._show_selection(self._state.selection)
         self._filter()
 
@@ -166,9 +166,9 @@ class PredictorTree(QWidget):
         return item
 
     def _rebuild(self, unfolded: set[str]) -> None:
-        self._filling = True
+        blocker = QSignalBlocker(self.tree)
         self.tree.clear()
-        self._items = {}
+        self._items, self._looks = {}, {}
         tops: dict[str, QTreeWidgetItem] = {}
         children: dict[str, list[QTreeWidgetItem]] = {leaf.target.name: [] for leaf in self.shown}
         first = next((leaf.target.name for leaf in self.shown if leaf.name == self._state.focus), "")
@@ -188,14 +188,18 @@ class PredictorTree(QWidget):
             top.setExpanded(name in unfolded or (not unfolded and name == first))
             if top.isExpanded() and not unfolded:
                 self.tree.scrollToItem(top, QTreeWidget.ScrollHint.PositionAtTop)
-        self._filling = False
+        blocker.unblock()
 
     def _dress(self, item: QTreeWidgetItem, leaf: Leaf, icon: QIcon) -> None:
         theme = self._context.theme.current
+        starred = leaf.name in self._state.favourites
+        look = (leaf, starred, theme.name)
+        if self._looks.get(leaf.name) == look:
+            return
+        self._looks[leaf.name] = look
         item.setText(0, " · ".join(part for part in (FAMILIES[leaf.family], leaf.variant) if part))
         item.setIcon(0, icon)
         item.setData(0, _NAME, leaf.name)
-        starred = leaf.name in self._state.favourites
         item.setText(1, "★" if starred else "☆")
         item.setForeground(1, QColor(theme.accent if starred else theme.muted))
         item.setToolTip(1, "Favourite: click to change")
@@ -208,13 +212,12 @@ class PredictorTree(QWidget):
         item.setToolTip(0, f"{leaf.name}: {status}")
 
     def _show_selection(self, names: tuple[str, ...]) -> None:
-        self._filling = True
         chosen = set(names)
-        for name, item in self._items.items():
-            wanted = Qt.CheckState.Checked if name in chosen else Qt.CheckState.Unchecked
-            if item.checkState(0) != wanted or item.data(0, Qt.ItemDataRole.CheckStateRole) is None:
-                item.setCheckState(0, wanted)
-        self._filling = False
+        with QSignalBlocker(self.tree):
+            for name, item in self._items.items():
+                wanted = Qt.CheckState.Checked if name in chosen else Qt.CheckState.Unchecked
+                if item.checkState(0) != wanted or item.data(0, Qt.ItemDataRole.CheckStateRole) is None:
+                    item.setCheckState(0, wanted)
         self.count.setText(f"{len(chosen & set(self._items))} of {len(self._items)} predictors chosen")
 
     def _filter(self) -> None:
@@ -237,9 +240,8 @@ class PredictorTree(QWidget):
     # -- the user -----------------------------------------------------------------------------------------------------
 
     def _checked(self, _item: QTreeWidgetItem, column: int) -> None:
-        if self._filling or column != 0:
-            return
-        QTimer.singleShot(0, self._take_boxes)
+        if column == 0:
+            QTimer.singleShot(0, self._take_boxes)
 
     def _take_boxes(self) -> None:
         """Choose what is checked; what the search hides stays as it was, though its target's box may have changed it."""
@@ -259,7 +261,7 @@ class PredictorTree(QWidget):
             self._state.set_favourite(name, name not in self._state.favourites)
 
     def _focus(self, item: QTreeWidgetItem | None) -> None:
-        if item is not None and item.parent() is not None and not self._filling:
+        if item is not None and item.parent() is not None:
             self._state.set_focus(item.data(0, _NAME))
 
     def choose_default(self) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from cnnpredict_gui.core.errors import OutputError
+from cnnpredict_gui.core.errors import CnnPredictError, OutputError
+from cnnpredict_gui.gui.disk import Disk
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders
 from cnnpredict_gui.infra.settings import RECENT_KEPT, Settings, read_settings, write_settings
 
@@ -29,6 +30,8 @@ class Preferences(QObject):
 
     #: Settings after a change
     changed = Signal(object)
+    #: Why a change holds for this run only: the settings file cannot be written.
+    not_kept = Signal(object)
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Preferences(QObject):
     ) -> None:
         super().__init__(parent)
         self._kept, self._folders, self._safe = kept, tuple(folders), safe
+        self._disk: Disk | None = None
         self.current, self.problem = (found or read_settings()) if kept else (Settings(), "")
 
     @property
@@ -47,27 +51,33 @@ class Preferences(QObject):
         """Whether this run remembers anything."""
         return self._kept
 
-    def update(self, **changes: Any) -> None:
-        """Change some settings, tell everybody and keep them.
+    def write_by(self, disk: Disk) -> None:
+        """Write in the background from now on."""
+        self._disk = disk
 
-        Raises:
-            OutputError: the settings file cannot be written; the change holds for this run.
-        """
+    def update(self, **changes: Any) -> None:
+        """Change some settings, tell everybody and keep them."""
+        self._take(changes, self.not_kept.emit)
+
+    def _take(self, changes: dict[str, Any], failed: Callable[[CnnPredictError], object]) -> None:
         fresh = replace(self.current, **changes)
         if fresh == self.current:
             return
         self.current = fresh
         self.changed.emit(fresh)
-        if self._kept:
-            write_settings(fresh)
+        if self._kept and self._disk is not None:
+            self._disk.run(lambda: write_settings(fresh), failed=failed)
+        elif self._kept:
+            try:
+                write_settings(fresh)
+            except OutputError as error:
+                failed(error)
 
     def remember_file(self, path: str) -> None:
-        """Put a file at the top of the recent ones."""
+        """Put a file at the top of the recent ones; a failure to keep them is only logged."""
         others = [one for one in self.current.recent_files if one != path]
-        try:
-            self.update(recent_files=(path, *others)[:RECENT_KEPT])
-        except OutputError as error:
-            logger.warning("the recent files were not kept: %s", error)
+        recent = (path, *others)[:RECENT_KEPT]
+        self._take({"recent_files": recent}, lambda error: logger.warning("the recent files were not kept: %s", error))
 
     def model_folders(self) -> list[Path]:
         """Every folder searched for models, in order."""

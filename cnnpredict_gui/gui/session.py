@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer
 
 import cnnpredict_gui
 from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OutputError
+from cnnpredict_gui.gui.turns import Steps, in_turns
 from cnnpredict_gui.infra.files import atomic_text, remove_leftovers
 from cnnpredict_gui.infra.json_store import Content, Step, read_any, read_json, set_aside, up_to_date, write_json
 from cnnpredict_gui.infra.paths import config_dir, data_dir
@@ -21,7 +23,6 @@ from cnnpredict_gui.infra.paths import config_dir, data_dir
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
     from cnnpredict_gui.gui.main_window import MainWindow
-    from cnnpredict_gui.gui.workers import Cancelled, Progress, Task
 
 FORMAT = 2
 KIND = "cnnpredict session"
@@ -89,7 +90,7 @@ class SessionKeeper(QObject):
         self.path: Path | None = None
         self._kept = ""
         self._warned = False
-        self._keeping: Task | None = None
+        self._writing = False
         self._timer = QTimer(self)
         self._timer.setInterval(AUTOSAVE_MS)
         self._timer.timeout.connect(self.autosave)
@@ -136,27 +137,22 @@ class SessionKeeper(QObject):
 
     def autosave(self) -> None:
         """Keep the session in the background if it changed; one write at a time, so that the newest is the last."""
-        if self._context is None or not self._context.preferences.kept or self._keeping is not None:
+        if self._context is None or not self._context.preferences.kept or self._writing:
             return
         content = self.content()
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         if text == self._kept:
             return
         self._kept = text
+        self._writing = True
+        self._context.disk.run(lambda: write_json(autosave_file(), _stamped(content), FORMAT), self._written, self._not_kept)
 
-        def work(_progress: Progress, _cancelled: Cancelled) -> None:
-            write_json(autosave_file(), _stamped(content), FORMAT)
-
-        self._keeping = self._context.tasks.run("keeping the session", work)
-        self._keeping.failed.connect(self._not_kept)
-        self._keeping.ended.connect(self._kept_or_not)
-
-    def _kept_or_not(self) -> None:
-        self._keeping = None
+    def _written(self, _result: None) -> None:
+        self._writing = False
 
     def _not_kept(self, error: CnnPredictError) -> None:
         """Try again at the next turn; the user is told once."""
-        self._kept = ""
+        self._kept, self._writing = "", False
         logger.warning("the session was not kept: %s", error)
         if self._context is not None and not self._warned:
             self._warned = True
@@ -167,8 +163,7 @@ class SessionKeeper(QObject):
         self._timer.stop()
         if self._context is None or not self._context.preferences.kept:
             return
-        if self._keeping is not None:
-            self._keeping.thread_.wait()
+        self._context.disk.shutdown()  # what it still writes is older
         try:
             write_json(autosave_file(), _stamped(self.content()), FORMAT)
         except OutputError as error:
@@ -186,18 +181,20 @@ class SessionKeeper(QObject):
             kept = set_aside(autosave_file(), f"cannot be used: {error.message}")
             self._context.report(DataFileError("the last session could not be restored", kept))
 
-    def save(self, path: Path) -> None:
-        """Write the session to a file and go on with it.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+    def save(self, path: Path, done: Callable[[Path], object], failed: Callable[[CnnPredictError], object]) -> None:
+        """Write the session as it is now to a file in the background, go on with that and call ``done(path)``."""
         path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-        write_json(path, _stamped(self.content()), FORMAT)
-        self._took(path)
+        content = _stamped(self.content())
+
+        def saved(_result: None) -> None:
+            self._took(path)
+            done(path)
+
+        if self._context is not None:
+            self._context.disk.run(lambda: write_json(path, content, FORMAT), saved, failed)
 
     def open(self, path: Path) -> None:
-        """Read a session file and show it.
+        """Read a session file, take over its state and show it soon: each view in a turn of the event loop of its own.
 
         Raises:
             DataFileError: it cannot be read; nothing changes.
@@ -206,11 +203,15 @@ class SessionKeeper(QObject):
         if self._context is None:
             return
         self._context.state.from_json(data["state"])
-        self._window.restore_views()
-        view = data.get("window", {}).get("view") if isinstance(data.get("window"), dict) else None
-        if isinstance(view, str):
-            self._window.show_view(view)
         self._took(path)
+        view = data.get("window", {}).get("view") if isinstance(data.get("window"), dict) else None
+        in_turns(self._showing(view), self, lambda _: None, self._context.report)
+
+    def _showing(self, view: object) -> Steps[None]:
+        yield from self._window.restoring_views()
+        if isinstance(view, str):
+            yield
+            self._window.show_view(view)
 
     def _took(self, path: Path) -> None:
         self.path = path

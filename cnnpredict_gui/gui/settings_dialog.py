@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from cnnpredict_gui.core.errors import CnnPredictError
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.error_dialog import plain_buttons
 from cnnpredict_gui.gui.file_dialogs import ask_for_folder
@@ -166,10 +165,7 @@ class SettingsDialog(QDialog):
         """Take the values over and keep them."""
         preferences = self._context.preferences
         folders, scale = preferences.current.models_folders, preferences.current.scale
-        try:
-            preferences.update(**self.values())
-        except CnnPredictError as error:
-            self._context.report(error)
+        preferences.update(**self.values())
         if preferences.current.models_folders != folders:
             self._context.models.set_folders(preferences.model_folders())
         if preferences.current.scale != scale:

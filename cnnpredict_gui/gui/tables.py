@@ -282,7 +282,7 @@ class TableView(QTableView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
-            copy_data(_Selected(self) if self.selectionModel().hasSelection() else self)
+            copy_data(_Selected(self) if self.selectionModel().hasSelection() else self, self.context.report)
             return
         super().keyPressEvent(event)
 

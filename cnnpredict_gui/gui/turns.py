@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer
 
+from cnnpredict_gui.core.errors import CnnPredictError
+
+T = TypeVar("T")
 Pieces = tuple[Callable[[], object], ...]
+#: Work that gives way between its steps and returns its result.
+Steps = Generator[None, None, T]
+
+
+def finished(steps: Steps[T]) -> T:
+    """Do all steps now, and return the result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
+def in_turns(steps: Steps[T], owner: QObject, done: Callable[[T], object], failed: Callable[[CnnPredictError], object]) -> None:
+    """Do the first step now and each further one in a turn of the event loop of its own, as long as ``owner`` lives.
+
+    Then ``done`` gets the result, or ``failed`` the error.
+    """
+    try:
+        next(steps)
+    except StopIteration as end:
+        done(end.value)
+    except CnnPredictError as error:
+        failed(error)
+    else:
+        QTimer.singleShot(0, owner, lambda: in_turns(steps, owner, done, failed))
 
 
 class Turns(QObject):

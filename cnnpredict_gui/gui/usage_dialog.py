@@ -77,7 +77,4 @@ class UsageDialog(QDialog):
         self.show_counts()
 
     def _switched(self, on: bool) -> None:
-        try:
-            self._context.preferences.update(count_usage=on)
-        except CnnPredictError as error:
-            self._context.report(error)
+        self._context.preferences.update(count_usage=on)

@@ -49,6 +49,7 @@ class Workbench(QObject):
             window.addAction(action)
         self._add_search_button()
         context.preferences.changed.connect(self.apply)
+        context.preferences.not_kept.connect(lambda error: context.report(error))
         context.theme.changed.connect(self._on_theme)
         for mode in MODES:
             context.actions[f"view.theme_{mode}"].triggered.connect(lambda _on, m=mode: self._keep_theme(m))
@@ -133,13 +134,7 @@ class Workbench(QObject):
 
     def _keep_theme(self, mode: str) -> None:
         """Remember the colours that were chosen in the View menu; those of the command line hold for one run."""
-        self._update(theme=mode)
-
-    def _update(self, **changes: object) -> None:
-        try:
-            self._context.preferences.update(**changes)
-        except CnnPredictError as error:
-            self._context.report(error)
+        self._context.preferences.update(theme=mode)
 
     # -- sessions and files -------------------------------------------------------------------------------------------
 
@@ -159,13 +154,11 @@ class Workbench(QObject):
 
     def save_to(self, path: Path) -> None:
         """Save the session to this file."""
-        try:
-            self.keeper.save(path)
-        except CnnPredictError as error:
-            self._context.report(error)
-            return
-        self._context.preferences.remember_file(str(self.keeper.path))
-        self._context.say(f"Saved {self.keeper.path}")
+        self.keeper.save(path, self._saved, self._context.report)
+
+    def _saved(self, path: Path) -> None:
+        self._context.preferences.remember_file(str(path))
+        self._context.say(f"Saved {path}")
 
     def open_session(self, path: str) -> bool:
         """Open a session file; what is wrong is reported."""
@@ -186,7 +179,7 @@ class Workbench(QObject):
             action.setToolTip(path)
         if files:
             self._recent.addSeparator()
-            self._recent.addAction("&Clear list", lambda: self._update(recent_files=()))
+            self._recent.addAction("&Clear list", lambda: self._context.preferences.update(recent_files=()))
         else:
             self._recent.addAction("Nothing was opened yet").setEnabled(False)
         self._recent.setToolTipsVisible(True)
@@ -195,7 +188,7 @@ class Workbench(QObject):
         """Open a file again; one that is gone leaves the list."""
         if not Path(path).exists():
             others = tuple(one for one in self._context.preferences.current.recent_files if one != path)
-            self._update(recent_files=others)
+            self._context.preferences.update(recent_files=others)
             self._context.report(CnnPredictError(f"{path} is no longer there", "it was taken off the list; open it elsewhere"))
             return
         self._window.open_file(path)
@@ -278,7 +271,7 @@ class Workbench(QObject):
     def _welcomed(self, bar: QToolBar) -> None:
         self._window.removeToolBar(bar)
         bar.deleteLater()
-        self._update(welcomed=True)
+        self._context.preferences.update(welcomed=True)
 
     def close(self) -> None:
         """Keep what is counted and close the dialogs."""

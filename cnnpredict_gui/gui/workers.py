@@ -94,7 +94,7 @@ class _JobThread(QThread):
         self.answered.emit(job, result, error)
 
 
-def _call(callback: Callable[[Any], None], value: Any) -> None:
+def call_back(callback: Callable[[Any], object], value: Any) -> None:
     """Call back, unless the callback is a method of a widget that is gone."""
     owner = getattr(callback, "__self__", None)
     if not isinstance(owner, QObject) or isValid(owner):
@@ -160,9 +160,9 @@ class LatestWins(QObject):
         if isinstance(error, CancelledByUserError):
             return
         if error is not None:
-            _call(job.failed, error)
+            call_back(job.failed, error)
         else:
-            _call(job.done, result)
+            call_back(job.done, result)
         self.finished.emit(job.channel, 1e3 * (time.perf_counter() - self._started[job.channel]))
 
     def shutdown(self) -> None:

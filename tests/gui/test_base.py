@@ -148,7 +148,10 @@ def test_copied_data_is_tab_separated(qtbot: QtBot, bare_context: AppContext) ->
     table = make_table(bare_context)
     qtbot.addWidget(table)
     table.set_rows(ROWS)
-    copy_data(table)
+    QGuiApplication.clipboard().clear()
+    copy_data(table, bare_context.report)
+    table.set_rows([])
+    qtbot.waitUntil(lambda: QGuiApplication.clipboard().text() != "", timeout=5_000)
     lines = QGuiApplication.clipboard().text().splitlines()
     assert lines[0].split("\t") == ["name", "time_ms", "note", "version"] and lines[1].startswith("a\t0.012345\t'=1+1\t")
 

@@ -79,6 +79,15 @@ class TestNetworkContract(WidgetContract):
         return view
 
 
+def test_strips_are_made_once(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
+    made, names = list(view.chart.strips), context.state.selection
+    for count in (2, len(names)):
+        context.state.select(names[:count])
+        qtbot.waitUntil(lambda n=count: len(view.chart.strips) == n and not view.busy(), timeout=20_000)  # type: ignore[misc]
+    assert {id(strip) for strip in view.chart.strips} == {id(strip) for strip in made}
+    assert [strip.item.scene() for strip in view.chart.strips] == [view.chart.graphics.scene()] * len(names)
+
+
 def test_shows_what_the_predictors_say_of_the_network(view: NetworkView, context: AppContext) -> None:
     layers = preset("resnet50").layers(224, 1)
     wanted = predict_network(layers, context.models.chosen(context.state.selection))

@@ -299,7 +299,8 @@ def test_a_taken_preset_name_is_reported(qtbot: QtBot, panel: ParameterPanel, re
     panel.architecture.keep("twice")
     qtbot.waitUntil(lambda: panel.architecture.network.currentText() == "twice (own)")
     panel.architecture.keep("twice")
-    assert len(reports.errors) == 1 and "twice" in reports.errors[0].message
+    qtbot.waitUntil(lambda: len(reports.errors) == 1)
+    assert "twice" in reports.errors[0].message
 
 
 def test_buttons_undo_reset_and_pin(qtbot: QtBot, panel: ParameterPanel, bare_context: AppContext) -> None:
@@ -394,6 +395,15 @@ def test_a_targets_box_takes_only_what_the_search_shows(qtbot: QtBot, tree: Pred
     expected = {"nn_prediction-training-cpu", "xgb_prediction-training-gpul40s"}
     qtbot.waitUntil(lambda: set(context.state.selection) == expected, timeout=5_000)
     assert top.checkState(0) == Qt.CheckState.PartiallyChecked, "the others are not chosen"
+
+
+def test_showing_the_library_again_touches_only_what_changed(tree: PredictorTree, context: AppContext) -> None:
+    touched: list[tuple[int, int]] = []
+    tree.tree.model().dataChanged.connect(lambda index, _to: touched.append((index.parent().row(), index.row())))
+    tree.fill()
+    assert touched == []
+    context.state.set_favourite(tree.shown[0].name, True)
+    assert set(touched) == {(0, 0)}
 
 
 def test_favourites(qtbot: QtBot, tree: PredictorTree, context: AppContext) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from cnnpredict_gui.core.errors import DataFileError, OutputError
+from cnnpredict_gui.core.errors import CnnPredictError, DataFileError, OutputError
 from cnnpredict_gui.gui import session
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
@@ -40,8 +40,17 @@ def keeper(window: MainWindow, context: AppContext) -> SessionKeeper:
     return keeper
 
 
+def outcome(qtbot: QtBot, keeper: SessionKeeper, path: Path) -> Path | CnnPredictError:
+    """The file that was saved, or why it was not."""
+    outcomes: list[Path | CnnPredictError] = []
+    keeper.save(path, outcomes.append, outcomes.append)
+    assert not outcomes, "the window would wait for the disk"
+    qtbot.waitUntil(lambda: bool(outcomes), timeout=5_000)
+    return outcomes[0]
+
+
 def test_a_session_brings_everything_back(
-    keeper: SessionKeeper, context: AppContext, window: MainWindow, tmp_path: Path
+    qtbot: QtBot, keeper: SessionKeeper, context: AppContext, window: MainWindow, tmp_path: Path
 ) -> None:
     state = context.state
     changed = state.config.model_copy(update={"output_channels": 48})
@@ -50,7 +59,7 @@ def test_a_session_brings_everything_back(
     state.select(["rf_prediction-training-cpu"])
     state.set_favourite("rf_prediction-training-cpu", True)
     window.make_view("log").level.setCurrentIndex(3)  # type: ignore[attr-defined]
-    keeper.save(tmp_path / "mine")
+    assert outcome(qtbot, keeper, tmp_path / "mine") == tmp_path / "mine.cnnpredict"
     assert keeper.path == tmp_path / "mine.cnnpredict" and "mine" in window.windowTitle()
     state.set_config(changed.model_copy(update={"output_channels": 7}))
     state.clear_pinned()
@@ -58,9 +67,11 @@ def test_a_session_brings_everything_back(
     window.make_view("log").level.setCurrentIndex(0)  # type: ignore[attr-defined]
     window.show_view("log")
     keeper.open(tmp_path / "mine.cnnpredict")
+    assert window.make_view("log").level.currentIndex() == 0, "views follow in turns"  # type: ignore[attr-defined]
+    keeper.content()  # as kept in between: it must not spoil what the views are given
+    qtbot.waitUntil(lambda: window.current_view() == "models", timeout=5_000)
     assert (state.config, state.selection) == (changed, ("rf_prediction-training-cpu",))
     assert [pin.config for pin in state.pinned] == [changed] and state.favourites == {"rf_prediction-training-cpu"}
-    assert window.current_view() == "models"
     assert window.make_view("log").level.currentIndex() == 3  # type: ignore[attr-defined]
 
 
@@ -80,24 +91,23 @@ def test_a_file_that_is_no_session_changes_nothing(
     assert path.read_text(encoding="utf-8") == text
 
 
-def test_a_missing_file_and_an_unwritable_place(keeper: SessionKeeper, tmp_path: Path) -> None:
+def test_a_missing_file_and_an_unwritable_place(qtbot: QtBot, keeper: SessionKeeper, tmp_path: Path) -> None:
     with pytest.raises(DataFileError):
         read_session(tmp_path / "nowhere.cnnpredict")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError):
-        keeper.save(tmp_path / "file" / "x.cnnpredict")
+    assert isinstance(outcome(qtbot, keeper, tmp_path / "file" / "x.cnnpredict"), OutputError)
     assert keeper.path is None
 
 
 def test_the_session_is_kept_when_it_changed(qtbot: QtBot, keeper: SessionKeeper, context: AppContext) -> None:
     keeper.autosave()
-    qtbot.waitUntil(lambda: autosave_file().exists() and not context.tasks.running, timeout=5_000)
+    qtbot.waitUntil(lambda: autosave_file().exists() and not context.disk.busy, timeout=5_000)
     stamp = autosave_file().stat().st_mtime_ns
     keeper.autosave()
-    assert not context.tasks.running and autosave_file().stat().st_mtime_ns == stamp
+    assert not context.disk.busy and autosave_file().stat().st_mtime_ns == stamp
     context.state.set_config(context.state.config.model_copy(update={"output_channels": 5}))
     keeper.autosave()
-    qtbot.waitUntil(lambda: not context.tasks.running, timeout=5_000)
+    qtbot.waitUntil(lambda: not context.disk.busy, timeout=5_000)
     assert last_session()[0]["state"]["config"]["output_channels"] == 5
 
 
@@ -122,7 +132,7 @@ def test_a_slow_write_never_replaces_a_newer_one(
     assert begun.wait(10)
     threading.Timer(0.2, goes_on.set).start()
     keeper.finish()
-    qtbot.waitUntil(lambda: not context.tasks.running, timeout=5_000)
+    qtbot.waitUntil(lambda: not context.disk.busy, timeout=5_000)
     assert started == [5, 6] and last_session()[0]["state"]["config"]["output_channels"] == 6
 
 
@@ -184,8 +194,8 @@ def test_strange_sessions_do_no_harm_to_a_view(qtbot: QtBot, context: AppContext
     for key in (*kept, "pages"):
         for value in strange:
             context.state.views = {spec.name: kept | {key: value}}
-            window.restore_views()
+            list(window.restoring_views())
     context.state.views = {spec.name: kept}
-    window.restore_views()
+    list(window.restoring_views())
     qtbot.waitUntil(lambda: not view.busy(), timeout=20_000)
     assert view.save().keys() == kept.keys()

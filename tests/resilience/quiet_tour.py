@@ -36,7 +36,8 @@ class Guide(QObject):
     def _at_rest(self) -> bool:
         application = self._application
         busy = any(view.busy() for view in application.window.views.values())
-        return not (application.context.models.loading or busy or application.context.tasks.running)
+        context = application.context
+        return not (context.models.loading or busy or context.tasks.running or context.disk.busy)
 
     def _turn(self) -> None:
         self.done["internet"] += [str(one.laddr) for one in psutil.Process().net_connections("inet")]
@@ -73,7 +74,7 @@ class Guide(QObject):
         self._export()
         if self._application.workbench is not None:
             context.show_help("models")
-        self._application.keeper.save(self._out / "session.cnnpredict")
+            self._application.workbench.save_to(self._out / "session.cnnpredict")
         context.models.load()
         yield
 

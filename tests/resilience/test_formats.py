@@ -193,7 +193,9 @@ def test_a_session_of_format_1_is_opened_and_saved_in_the_new_one(context: AppCo
     state = context.state
     assert (state.config.output_channels, state.config.batch_size) == (48, 4)
     assert [pin.name for pin in state.pinned] == ["größer"] and state.selection == ("rf_prediction-training-cpu",)
-    keeper.save(tmp_path / "new.cnnpredict")
+    outcomes: list[object] = []
+    keeper.save(tmp_path / "new.cnnpredict", outcomes.append, outcomes.append)
+    qtbot.waitUntil(lambda: outcomes == [tmp_path / "new.cnnpredict"], timeout=5_000)
     saved = json.loads((tmp_path / "new.cnnpredict").read_text(encoding="utf-8"))
     assert (saved["format"], saved["kind"]) == (session.FORMAT, session.KIND) and saved["state"]["config"]["batch_size"] == 4
     assert read_session(tmp_path / "new.cnnpredict") == saved

@@ -197,9 +197,9 @@ def export(m: Mover) -> None:
         return
     source, kind = m.rng.choice(sources), m.rng.choice((".png", ".svg", ".csv", "picture", "data"))
     if kind == "picture":
-        copy_picture(source, m.context.theme.current)
+        copy_picture(source, m.context.theme.current, m.context.report)
     elif kind == "data":
-        copy_data(source)
+        copy_data(source, m.context.report)
     else:
         theme, scale = m.rng.choice((LIGHT, DARK)), m.rng.choice((1, 2))
         save_soon(source, m.out / f"export{kind}", theme, scale, m.context.report)

@@ -145,10 +145,16 @@ class Walk(QObject):
             if isinstance(widget, QDialog) and widget.isVisible():
                 widget.reject()
         context.state.from_json(self._home)
-        application.window.restore_views()
-        application.window.show_view("compare")
-        application.window.resize(1280, 800)
-        context.theme.set_mode("light")
+        for _ in application.window.restoring_views():
+            _go_on(0)
+        home: tuple[Callable[[], object], ...] = (
+            lambda: application.window.show_view("compare"),
+            lambda: application.window.resize(1280, 800),
+            lambda: context.theme.set_mode("light"),
+        )
+        for move in home:
+            _go_on(0)
+            move()
         QApplication.clipboard().clear()
         if not self._wait(self._at_rest):
             busy = [name for name, view in application.window.views.items() if view.busy()]
@@ -160,7 +166,7 @@ class Walk(QObject):
     def _at_rest(self) -> bool:
         context, views = self._application.context, self._application.window.views.values()
         threads = [task for task in context.tasks._tasks]  # noqa: C416 - ended ones too, until their thread has ended
-        return not (context.models.loading or threads or any(view.busy() for view in views))
+        return not (context.models.loading or threads or context.disk.busy or any(view.busy() for view in views))
 
     def _wait(self, ready: Callable[[], bool]) -> bool:
         end = time.perf_counter() + REST_LIMIT_S

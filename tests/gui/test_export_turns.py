@@ -1,0 +1,93 @@
+"""Exports are painted in several turns of the event loop, and show what was there when they were asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QRectF, QSizeF, QTimer
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.gui import export
+from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.theme import LIGHT, Theme
+from cnnpredict_gui.gui.turns import finished
+from tests.gui.conftest import Reports
+
+SIDE = 300
+
+
+class Drawing:
+    """A large square with a diagonal and a text."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+        self.text = "before"
+
+    def export_name(self) -> str:
+        return "drawing"
+
+    def export_size(self) -> QSizeF:
+        return QSizeF(SIDE, SIDE)
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+        painter.setPen(QColor(theme.text))
+        painter.drawLine(area.topLeft(), area.bottomRight())
+        painter.setClipRect(area.adjusted(20, 20, -20, -20))
+        painter.fillRect(area, QColor(0, 0, 200, 60))
+        painter.drawText(area.center(), self.text)
+
+    def export_data(self) -> export.Data:
+        return export.Data((), [])
+
+
+@pytest.fixture
+def drawing(context: AppContext, monkeypatch: pytest.MonkeyPatch) -> Drawing:
+    """One whose pictures take ten bands at twice the size."""
+    monkeypatch.setattr(export, "_BAND_PIXELS", 4 * SIDE * SIDE // 10)
+    return Drawing(context)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_a_picture_in_bands_is_the_whole_picture(drawing: Drawing, monkeypatch: pytest.MonkeyPatch, scale: int) -> None:
+    bands = finished(export.picture(drawing, LIGHT, scale))
+    monkeypatch.setattr(export, "_BAND_PIXELS", 10 * SIDE**2)
+    whole = QImage(bands.size(), bands.format())
+    whole.setDevicePixelRatio(scale)
+    whole.fill(QColor(LIGHT.base))
+    assert bands == finished(export.picture(drawing, LIGHT, scale)) != whole
+    painter = QPainter(whole)
+    painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+    drawing.export_paint(painter, QRectF(0, 0, SIDE, SIDE), LIGHT)
+    painter.end()
+    places = [QPoint(x * scale, y * scale) for x, y in ((5, 5), (19, 40), (21, 40), (100, 200), (279, 30), (281, 30))]
+    assert [bands.pixel(place) for place in places] == [whole.pixel(place) for place in places]
+
+
+def test_a_picture_is_saved_in_turns_as_it_was(qtbot: QtBot, drawing: Drawing, tmp_path: Path) -> None:
+    turns: list[int] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: turns.append(1))
+    timer.start(0)
+    path = tmp_path / "drawing.png"
+    export.save_soon(drawing, path, LIGHT, 2, drawing.context.report)
+    drawing.text = "after"
+    qtbot.waitUntil(path.exists, timeout=10_000)
+    timer.stop()
+    assert len(turns) >= 10, "ten bands, each in a turn of its own"
+    before, after = QImage(str(path)), finished(export.picture(drawing, LIGHT, 2))
+    assert before.convertToFormat(after.format()) != after
+
+
+def test_a_copied_picture_comes_in_turns(qtbot: QtBot, drawing: Drawing) -> None:
+    clipboard = QGuiApplication.clipboard()
+    clipboard.clear()
+    export.copy_picture(drawing, LIGHT, drawing.context.report)
+    assert clipboard.image().isNull()
+    qtbot.waitUntil(lambda: clipboard.image().width() == export.PREFERRED.scale * SIDE, timeout=10_000)
+
+
+def test_what_cannot_be_saved_is_reported(drawing: Drawing, reports: Reports, tmp_path: Path) -> None:
+    export.save_soon(drawing, tmp_path / "drawing.doc", LIGHT, 2, drawing.context.report)
+    assert "drawing.doc" in reports.errors[0].message
