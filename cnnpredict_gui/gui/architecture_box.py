@@ -231,9 +231,12 @@ class ArchitectureBox(QWidget):
         self._change(lambda: OwnPresets().rename(old, new))
 
     def _delete(self) -> None:
+        self.delete(self._own[self.network.currentData()].name)
+
+    def delete(self, name: str) -> None:
+        """Delete an own preset."""
         from cnnpredict_gui.studies.own_presets import OwnPresets
 
-        name = self._own[self.network.currentData()].name
         self._change(lambda: OwnPresets().delete(name), "preset:resnet50")
 
     def _export(self) -> None:

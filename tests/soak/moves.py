@@ -28,6 +28,7 @@ from cnnpredict_gui.gui.export import copy_data, copy_picture, save_soon
 from cnnpredict_gui.gui.palette import CommandPalette
 from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT
+from cnnpredict_gui.studies.own_presets import OwnPresets
 
 Move = Callable[["Mover"], object]
 _TEXTS = (
@@ -206,10 +207,13 @@ def export(m: Mover) -> None:
 
 
 def own_presets(m: Mover) -> None:
-    """Keep, rename, delete, export and import; the boxes of the layer panel follow."""
+    """Keep, rename, delete and import; the boxes of the layer panel follow. Of many some are deleted: none else would do it."""
     box, name = m.application.panel.architecture, f"preset {m.rng.randrange(6)}"
+    known = [preset.name for preset in OwnPresets().list()]
     kind = m.rng.randrange(3)
-    if kind == 0:
+    if len(known) > 8:
+        box.delete(m.rng.choice(known))
+    elif kind == 0:
         box.keep(name)
     elif kind == 1:
         box.rename(name, f"preset {m.rng.randrange(6)}")
