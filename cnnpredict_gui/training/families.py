@@ -127,7 +127,7 @@ _XGB_MEDIUM = _XGB_FEW | {
     "colsample_bytree": 0.5,
     "min_child_weight": 1.0,
 }
-_XGB_MANY = _XGB_FEW | {"n_estimators": 500, "max_leaves": 128, "learning_rate": 0.05}
+_XGB_MANY = _XGB_FEW | {"n_estimators": 300, "max_leaves": 512, "colsample_bytree": 0.4}
 _XGB_MOST = _XGB_MEDIUM | {"max_leaves": 512, "learning_rate": 0.08}
 
 
@@ -178,12 +178,17 @@ _NN_FEW: Parameters = {
     "steps": 2800,
     "batch_size": 256,
 }
+_NN_MEDIUM = _NN_FEW | {"steps": 6000, "weight_decay": 0.02}
+_NN_MANY = _NN_MEDIUM | {"batch_size": 1024, "averaging": 0.999}
+_NN_MOST = _NN_FEW | {"steps": 2500, "batch_size": 1024}
 
 
 def _nn_start(rows: int) -> Parameters:
     if rows < MEDIUM_ROWS:
         return _NN_FEW
-    return _NN_FEW | ({"steps": 6000, "weight_decay": 0.02} if rows < LARGE_ROWS else {"steps": 2500, "batch_size": 1024})
+    if rows < LARGE_ROWS:
+        return _NN_MEDIUM
+    return _NN_MANY if rows < LARGEST_ROWS else _NN_MOST
 
 
 def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:
