@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
 
 PNG_SCALES = (1, 2, 3, 4)
-#: Pixels of a picture that are painted in one turn of the event loop, in some 25 ms.
-_BAND_PIXELS = 3_000_000
+#: Pixels of a picture that are painted in one turn of the event loop, in some 20 ms.
+_BAND_PIXELS = 2_000_000
 Report = Callable[[CnnPredictError], None]
 
 
