@@ -77,28 +77,52 @@ class StripItem(PixelItem):
             painter.drawLines([QLineF(x - 3, y - 3, x + 3, y + 3), QLineF(x - 3, y + 3, x + 3, y - 3)])
 
     def _paint_bars(self, painter: QPainter, transform: QTransform, x: Floats, width: float, bottom: float) -> None:
-        """All bars in a few calls: filled, hatched where extrapolating, with whiskers where there is room for them."""
+        """All bars in a few calls: filled, paler where extrapolating; hatching and whiskers where there is room for them."""
         there = np.isfinite(self.time)
         ends = [values[there] for values in (self.low, self.time, self.high)]
         low, middle, high = ((np.log10(t) if self.log else t) * transform.m22() + transform.dy() for t in ends)
-        places, outside = x[there], (self.status[there] == Status.EXTRAPOLATING).tolist()
-        tops = np.minimum(middle, bottom)
-        areas = list(map(QRectF, (places - width / 2).tolist(), tops.tolist(), repeat(width), (bottom - tops).tolist()))
+        places, tops, outside = x[there], np.minimum(middle, bottom), self.status[there] == Status.EXTRAPOLATING
+        if width < 1:
+            lefts, tops, outside = tallest_per_pixel(places, tops, outside)
+            broad = 1.0
+        else:
+            lefts, broad = places - width / 2, width
+        areas = list(map(QRectF, lefts.tolist(), tops.tolist(), repeat(broad), (bottom - tops).tolist()))
         colour = QColor(self.colour)
         painter.setPen(Qt.PenStyle.NoPen)
         for hatched, alpha in ((False, 0.75), (True, 0.25)):
             colour.setAlphaF(alpha)
             painter.setBrush(colour)
-            painter.drawRects([area for area, out in zip(areas, outside, strict=True) if out == hatched])
-        hatch(painter, [area for area, out in zip(areas, outside, strict=True) if out], QColor(self.colour), 5)
+            painter.drawRects([area for area, out in zip(areas, outside.tolist(), strict=True) if out == hatched])
         if width < 3:
             return
+        hatch(painter, [area for area, out in zip(areas, outside.tolist(), strict=True) if out], QColor(self.colour), 5)
         cap, known = min(width * 0.25, 4.0), np.isfinite(low)
         at, least, most = places[known], low[known], high[known]
         painter.setPen(QPen(QColor(self.theme.text), 1))
         painter.drawLines(line_segments(at, least, at, most))
         for end in (least, most):
             painter.drawLines(line_segments(at - cap, end, at + cap, end))
+
+
+def tallest_per_pixel(
+    places: Floats, tops: Floats, outside: npt.NDArray[np.bool_]
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """The highest of all bars in each column of pixels, for networks of more layers than there are pixels.
+
+    Args:
+        places: Middles of the bars in pixels from the left, ascending, shape (n,).
+        tops: Their upper ends in pixels from above, shape (n,).
+        outside: Where they extrapolate, shape (n,); a column does when one of its bars does.
+
+    Returns:
+        Left edges, upper ends and whether they extrapolate, one for each column that has a bar.
+    """
+    columns = np.floor(places)
+    starts = np.flatnonzero(np.diff(columns, prepend=-np.inf))
+    if not len(starts):
+        return columns, tops, outside
+    return columns[starts], np.minimum.reduceat(tops, starts), np.logical_or.reduceat(outside, starts)
 
 
 class Strip:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QWidget
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPicture, QTransform
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QStyleOptionGraphicsItem, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import csv
 from cnnpredict_gui.gui.network_view import CHANNEL, NetworkView
+from cnnpredict_gui.gui.strip_item import StripItem, tallest_per_pixel
 from cnnpredict_gui.studies.network import predict_network
 from cnnpredict_gui.studies.presets import preset
 from tests.gui.conftest import Reports
@@ -308,3 +310,29 @@ def test_hidden_views_wait(qtbot: QtBot, view: NetworkView, context: AppContext)
     view.activated()
     wait(qtbot, view)
     assert view.answer is not None and len(view.answer.prediction.results) == 1
+
+
+def strip_drawing(count: int) -> QPicture:
+    """What is drawn of a strip of so many bars, a few of which extrapolate, in 200 pixels."""
+    item = StripItem()
+    item.time = np.linspace(1.0, 2.0, count)
+    item.low, item.high, item.status = item.time * 0.9, item.time * 1.1, np.zeros(count, dtype=np.int64)
+    item.status[:5] = Status.EXTRAPOLATING
+    item.set_bounds(QRectF(0, 0, count, 3))
+    picture = QPicture()
+    painter = QPainter(picture)
+    painter.setTransform(QTransform(200 / count, 0, 0, -30, 0, 100))
+    item.paint(painter, QStyleOptionGraphicsItem())
+    painter.end()
+    return picture
+
+
+def test_a_network_of_very_many_layers_is_drawn_by_the_pixel(qapp: QApplication) -> None:
+    assert strip_drawing(50_000).size() < 2 * strip_drawing(300).size()
+
+
+def test_the_highest_bar_of_a_pixel_is_drawn() -> None:
+    places, tops = np.array([0.2, 0.7, 1.1, 3.0, 3.9]), np.array([50.0, 20.0, 30.0, 9.0, 10.0])
+    left, top, outside = tallest_per_pixel(places, tops, np.array([False, False, True, False, True]))
+    assert (left.tolist(), top.tolist(), outside.tolist()) == ([0.0, 1.0, 3.0], [20.0, 30.0, 9.0], [False, True, True])
+    assert [len(found) for found in tallest_per_pixel(places[:0], tops[:0], np.array([], dtype=bool))] == [0, 0, 0]
