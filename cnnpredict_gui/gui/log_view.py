@@ -137,7 +137,7 @@ class LogView(View):
             for row, line in enumerate(self.table.shown_rows()):
                 if line.number in chosen:
                     flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-                    selection.select(self.table.proxy.index(row, 0), flags)
+                    selection.select(self.table.rows_model.index(row, 0), flags)
         if self.follow.isChecked():
             self.table.scrollToBottom()
         else:

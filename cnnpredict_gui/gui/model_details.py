@@ -82,10 +82,7 @@ class ModelDetails(QTabWidget):
         if len(chosen) == 1:
             chosen = [entry for entry in self._context.models.entries if entry.name == chosen[0].name][:MOST]
         chosen = chosen if len(chosen) > 1 else []
-        model = self.versions.rows_model
-        model.beginResetModel()
-        model.columns, model.rows = _columns(chosen), side_by_side(chosen) if chosen else []
-        model.endResetModel()
+        self.versions.rows_model.replace(_columns(chosen), side_by_side(chosen) if chosen else [])
         self.versions.fit_columns()
         self.versions.setVisible(bool(chosen))
         self.versions_hint.setVisible(not chosen)

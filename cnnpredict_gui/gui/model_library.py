@@ -137,7 +137,7 @@ class ModelsView(View):
         selection = self.table.selectionModel()
         for place in places:
             flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-            selection.select(self.table.proxy.index(place, 0), flags)
+            selection.select(self.table.rows_model.index(place, 0), flags)
 
     def _summarise(self, shown: int, total: int, size: int) -> None:
         states = [entry.status for entry in self.context.models.entries]

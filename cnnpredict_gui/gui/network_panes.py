@@ -108,7 +108,7 @@ class NetworkPanes(QSplitter):
                 with QSignalBlocker(self.layers.selectionModel()):
                     self.layers.selectRow(row)
                 self.layers.viewport().update()
-                self.layers.scrollTo(self.layers.proxy.index(row, 0))
+                self.layers.scrollTo(self.layers.rows_model.index(row, 0))
 
     def _selected(self) -> None:
         for row in self.layers.selected_rows()[:1]:

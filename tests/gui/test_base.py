@@ -104,11 +104,42 @@ def test_table_sorts_numbers_by_value_and_keeps_the_selection(qtbot: QtBot, bare
     table = make_table(bare_context)
     qtbot.addWidget(table)
     table.set_rows(ROWS)
-    table.sortByColumn(1, table.horizontalHeader().sortIndicatorOrder().DescendingOrder)
-    assert [row[0] for row in table.shown_rows()][1:] == ["b", "a"]
-    table.selectRow(1)
+    table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    assert [row[0] for row in table.shown_rows()] == ["a", "b", "c"]
+    table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert [row[0] for row in table.shown_rows()] == ["b", "a", "c"]  # what has no value is last either way
+    assert [table.model().index(row, 0).data() for row in range(3)] == ["b", "a", "c"]
+    table.selectRow(0)
     table.set_rows([(name, 1 if name == "b" else 2, note) for name, _, note in ROWS])
-    assert [row[0] for row in table.selected_rows()] == ["b"]
+    assert [row[0] for row in table.shown_rows()] == ["a", "c", "b"]
+    assert [row[0] for row in table.selected_rows()] == ["b"] and table.currentIndex().row() == 2
+    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert [row[0] for row in table.shown_rows()] == ["a", "b", "c"] and [row[0] for row in table.selected_rows()] == ["b"]
+
+
+def test_table_asks_each_row_once_to_sort(qtbot: QtBot, bare_context: AppContext) -> None:
+    asked: list[int] = []
+
+    def value(row: int) -> float:
+        asked.append(row)
+        return float(row * 7919 % 1000)
+
+    table = TableView(bare_context, "Sorted", (Column("time_ms", "time (ms)", value),), lambda row: row)
+    qtbot.addWidget(table)
+    table.set_rows(range(1000))
+    table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    asked.clear()
+    table.set_rows(range(999))
+    assert len(asked) < 2_000
+    assert [value(row) for row in table.shown_rows()] == sorted(map(value, range(999)))
+
+
+def test_table_sorts_texts_and_numbers_of_one_column(qtbot: QtBot, bare_context: AppContext) -> None:
+    table = TableView(bare_context, "Mixed", (Column("value", "value", lambda row: row),), str)
+    qtbot.addWidget(table)
+    table.set_rows(["b", 2, None, "a", 1.5, True])
+    table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    assert table.shown_rows() == [True, 1.5, 2, "a", "b", None]
 
 
 def test_table_never_hides_its_last_column(qtbot: QtBot, bare_context: AppContext) -> None:

@@ -68,7 +68,7 @@ def test_enter_and_double_click_show_the_predictors_in_compare(qtbot: QtBot, con
     name = view.table.selected_rows()[0].entry.name
     qtbot.keyClick(view.table, Qt.Key.Key_Return)
     assert context.state.selection == (name,) and context.state.focus == name and reports.views == ["compare"]
-    place = view.table.visualRect(view.table.proxy.index(4, 1)).center()
+    place = view.table.visualRect(view.table.rows_model.index(4, 1)).center()
     qtbot.mouseClick(view.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(view.table.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(place))
     assert context.state.selection == (view.table.shown_rows()[4].entry.name,)

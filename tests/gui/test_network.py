@@ -162,7 +162,7 @@ def test_extrapolated_layers_are_hatched_and_refused_ones_crossed(qtbot: QtBot, 
 
 
 def test_double_click_puts_a_layer_into_the_panel(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
-    index = view.panes.layers.proxy.index(0, 1)
+    index = view.panes.layers.rows_model.index(0, 1)
     place = view.panes.layers.visualRect(index).center()
     qtbot.mouseClick(view.panes.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.mouseDClick(view.panes.layers.viewport(), Qt.MouseButton.LeftButton, pos=place)
