@@ -18,6 +18,7 @@ from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.garbage import GarbageCollector
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow, first_size
+from cnnpredict_gui.gui.popups import ClosedPopups
 from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.problems import Problems
 from cnnpredict_gui.gui.session import SessionKeeper, last_session, saved_at
@@ -57,6 +58,7 @@ class Application(QObject):
         self.keeper = SessionKeeper(self.window, self)
         self.workbench: Workbench | None = None
         self.garbage = GarbageCollector(self)
+        ClosedPopups(self)
         self.startup = Startup(self)
         self.startup.finished.connect(self.garbage.settle)
         self.startup.broke.connect(
