@@ -8,17 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyqtgraph as pg
-import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
+from PySide6.QtWidgets import QGraphicsItem
 
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.theme import Theme
 
 
 class NumberAxis(pg.AxisItem):  # type: ignore[misc]
-    """Axis with plain numbers; on a log axis the values are log10 and the labels are 0.1, 0.2, 0.5, 1."""
+    """Axis with plain numbers; on a log axis the values are log10 and the labels are 0.1, 0.2, 0.5, 1.
+
+    On screen its picture is kept by Qt until it changes; an export draws it anew, so that SVG gets lines and text.
+    """
 
     #: Steps within a decade, densest first; then whole decades.
     _STEPS = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
@@ -27,6 +30,13 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation=orientation)
         self.enableAutoSIPrefix(False)
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+
+    def setExportMode(self, export: bool, opts: dict[str, Any] | None = None) -> None:
+        """Without the kept picture while an export is painted."""
+        super().setExportMode(export, opts)
+        modes = QGraphicsItem.CacheMode
+        self.setCacheMode(modes.NoCache if export else modes.DeviceCoordinateCache)
 
     def logTickValues(
         self, low: float, high: float, size: float, _standard: list[tuple[float, list[float]]]

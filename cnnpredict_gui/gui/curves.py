@@ -17,7 +17,7 @@ from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.series import SeriesStyle
-from cnnpredict_gui.gui.symbols import draw_symbol
+from cnnpredict_gui.gui.symbols import draw_symbols
 
 #: About so many points of a curve get a symbol, besides those without neighbours.
 _SYMBOLS = 14
@@ -155,10 +155,8 @@ class CurvesItem(PixelItem):
         marked = alone.copy()
         marked[:: max(1, len(x) // _SYMBOLS)] |= there[:: max(1, len(x) // _SYMBOLS)]
         colour, base = QColor(curve.style.colour), QColor(self.theme.base)
-        for i in np.flatnonzero(marked):
-            hollow = bool(curve.extrapolating[i])
-            fill, edge = (base, colour) if hollow else (colour, base)
-            draw_symbol(painter, QPointF(x[i], y[i]), curve.style.symbol, 7.5, fill, edge)
+        for part, fill, edge in ((marked & ~curve.extrapolating, colour, base), (marked & curve.extrapolating, base, colour)):
+            draw_symbols(painter, x[part], y[part], curve.style.symbol, 7.5, fill, edge)
 
 
 def _pixels(transform: QTransform, x: Floats, y: Floats) -> tuple[Floats, Floats]:

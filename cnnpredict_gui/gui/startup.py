@@ -37,8 +37,9 @@ STAGES: dict[str, tuple[str, ...]] = {
         "cnnpredict_gui.studies.presets",
     ),
 }
-#: Seconds after which a thread must hand on Python's lock while something else wants it (Python's default is 0.005).
-_SWITCH_INTERVAL = 0.0005
+#: Seconds after which a thread must hand on Python's lock while something else wants it (Python's default is 0.005). Painting
+#: lets go of the lock hundreds of times a frame, and may wait so long for it each time.
+_SWITCH_INTERVAL = 0.0001
 _SLICE_S = 0.008
 #: A piece of work; one that is long returns an iterator, which is advanced a slice at a time.
 Piece = Callable[[], Iterator[None] | None]

@@ -58,6 +58,19 @@ def draw_symbol(painter: QPainter, centre: QPointF, symbol: str, size: float, co
         painter.drawPath(symbol_path(symbol, centre, size))
 
 
+def draw_symbols(painter: QPainter, x: Floats, y: Floats, symbol: str, size: float, colour: QColor, outline: QColor) -> None:
+    """Draw the same filled symbol at many places, arrays of shape (n,) in pixels, as one path."""
+    if not len(x):
+        return
+    one, path = symbol_path(symbol, QPointF(0, 0), size), QPainterPath()
+    path.setFillRule(Qt.FillRule.WindingFill)
+    for left, top in zip(x.tolist(), y.tolist(), strict=True):
+        path.addPath(one.translated(left, top))
+    painter.setPen(QPen(outline, 1))
+    painter.setBrush(colour)
+    painter.drawPath(path)
+
+
 def hatch(painter: QPainter, areas: Sequence[QRectF], colour: QColor, gap: float = 6) -> None:
     """Diagonal lines every ``gap`` pixels, cut to ``areas`` by arithmetic."""
     edges = np.array([(area.left(), area.bottom(), area.width(), area.height()) for area in areas if not area.isEmpty()])

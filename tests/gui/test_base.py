@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import re
 import threading
 import time
 import weakref
@@ -21,6 +22,7 @@ from pytestqt.qtbot import QtBot
 import cnnpredict_gui
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, DataFileError, OutputError, WorkerError
+from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.csv_text import csv_text
@@ -98,6 +100,40 @@ def test_a_chart_keeps_no_picture_of_its_background(qtbot: QtBot, bare_context: 
     chart = Line(bare_context)
     qtbot.addWidget(chart)
     assert chart.graphics.cacheMode() == chart.graphics.CacheModeFlag.CacheNone
+
+
+def test_axes_are_painted_again_when_they_change(
+    qtbot: QtBot, bare_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    chart.show_numbers([1.0, 2.0, 3.0])
+    chart.show()
+    qtbot.waitExposed(chart)
+    chart.grab()
+    painted, paint = [], NumberAxis.paint
+
+    def counted(axis: NumberAxis, *args: object) -> None:
+        painted.append(axis.orientation)
+        paint(axis, *args)
+
+    monkeypatch.setattr(NumberAxis, "paint", counted)
+    chart.grab()
+    assert not painted
+    chart.plots[0].setYRange(0, 50)
+    chart.grab()
+    assert painted == ["left"]
+
+
+def test_svg_of_a_chart_on_screen_holds_no_pixels(qtbot: QtBot, bare_context: AppContext, tmp_path: Path) -> None:
+    chart = Line(bare_context)
+    qtbot.addWidget(chart)
+    chart.show_numbers([1.0, 2.0, 3.0])
+    chart.show()
+    chart.grab()
+    save(chart, tmp_path / "line.svg", LIGHT)
+    svg = (tmp_path / "line.svg").read_text(encoding="utf-8")
+    assert "<image" not in svg and re.search(r">2\.?0*\s*<", svg), "the numbers of an axis are text"
 
 
 def test_table_sorts_numbers_by_value_and_keeps_the_selection(qtbot: QtBot, bare_context: AppContext) -> None:
