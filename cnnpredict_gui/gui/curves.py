@@ -17,7 +17,7 @@ from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.series import SeriesStyle
-from cnnpredict_gui.gui.symbols import draw_symbols
+from cnnpredict_gui.gui.symbols import draw_symbols, line_segments
 
 #: About so many points of a curve get a symbol, besides those without neighbours.
 _SYMBOLS = 14
@@ -147,10 +147,13 @@ class CurvesItem(PixelItem):
         joined = np.append(there[:-1] & there[1:], False)
         outside = np.append(curve.extrapolating[:-1] | curve.extrapolating[1:], False)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for part, style in ((joined & ~outside, Qt.PenStyle.SolidLine), (joined & outside, Qt.PenStyle.DashLine)):
-            if part.any():
-                painter.setPen(QPen(QColor(curve.style.colour), 1.8, style))
-                painter.drawPath(pg.arrayToQPath(x, y, connect=part.astype(np.int32)))
+        solid, dashed = joined & ~outside, joined & outside
+        painter.setPen(QPen(QColor(curve.style.colour), 1.8))
+        starts = np.flatnonzero(solid)
+        painter.drawLines(line_segments(x[starts], y[starts], x[starts + 1], y[starts + 1]))
+        if dashed.any():
+            painter.setPen(QPen(QColor(curve.style.colour), 1.8, Qt.PenStyle.DashLine))
+            painter.drawPath(pg.arrayToQPath(x, y, connect=dashed.astype(np.int32)))
         alone = there & ~joined & ~np.append(False, joined[:-1])
         marked = alone.copy()
         marked[:: max(1, len(x) // _SYMBOLS)] |= there[:: max(1, len(x) // _SYMBOLS)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -66,6 +67,8 @@ class MeasurePage(View):
         self.scatter = ScatterChart(
             context, "Predicted against measured", "Measure layers, and choose predictors of wall-clock times on the left."
         )
+        #: Whether the errors are to be compared again when the page is next shown.
+        self._stale = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._compare)
@@ -280,8 +283,14 @@ class MeasurePage(View):
         if len(selected) == 1:
             self.context.say(f"{selected[0].config.label()}: double-click to make it the current layer")
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._stale:
+            self._ask()
+
     def _ask(self) -> None:
-        if not self._soon.isActive():
+        self._stale = not self.isVisible()
+        if not self._stale and not self._soon.isActive():
             self._soon.start(0)
 
     def _compare(self) -> None:

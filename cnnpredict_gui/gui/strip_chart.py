@@ -19,6 +19,7 @@ from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.resource_monitor import SLOW_S, Span
+from cnnpredict_gui.gui.symbols import joined
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 #: Longer without a sample (seconds), and the line is interrupted.
@@ -202,11 +203,10 @@ class StripChart(QWidget):
         breaks = np.flatnonzero(~finite | (np.diff(times, prepend=times[0]) > max(_GAP_S, 2.5 * self._step(times))))
         start = 0
         for stop in (*breaks.tolist(), len(x)):
-            points = [QPointF(a, b) for a, b in zip(x[start:stop].tolist(), y[start:stop].tolist(), strict=True)]
-            if len(points) == 1:
-                painter.drawPoint(points[0])
-            elif points:
-                painter.drawPolyline(points)
+            if stop - start == 1:
+                painter.drawPoint(QPointF(x[start], y[start]))
+            else:
+                painter.drawLines(joined(x[start:stop], y[start:stop]))
             start = stop if stop < len(x) and finite[stop] else stop + 1
 
     @staticmethod
@@ -214,20 +214,27 @@ class StripChart(QWidget):
         return float(np.median(np.diff(times))) if len(times) > 2 else 0.0
 
     def _paint_marks(self, painter: QPainter, inner: QRectF, end: float, theme: Theme) -> None:
+        """A band for each time in which something was measured, with its title where there is room."""
+        bands: list[tuple[QRectF, str]] = []
         for span in self.marks:
             left = inner.right() - (end - span.start) * inner.width() / self.span_s
             right = inner.right() if span.end is None else inner.right() - (end - span.end) * inner.width() / self.span_s
             left, right = max(left, inner.left()), min(right, inner.right())
-            if right <= inner.left() or left > inner.right():
-                continue
-            colour = QColor(theme.accent)
-            colour.setAlphaF(0.16)
-            band = QRectF(left, inner.top(), max(right - left, 2.0), inner.height())
-            painter.fillRect(band, colour)
-            painter.fillRect(QRectF(band.left(), band.top(), 1, band.height()), QColor(theme.accent))
+            if right > inner.left() and left <= inner.right():
+                bands.append((QRectF(left, inner.top(), max(right - left, 2.0), inner.height()), span.title))
+        colour = QColor(theme.accent)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRects([QRectF(band.left(), band.top(), 1, band.height()) for band, _ in bands])
+        colour.setAlphaF(0.16)
+        painter.setBrush(colour)
+        painter.drawRects([band for band, _ in bands])
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QColor(theme.muted))
+        metrics = QFontMetricsF(self.font())
+        for band, title in bands:
             if band.width() > _MARK_TEXT_PX:
-                text = QFontMetricsF(self.font()).elidedText(span.title, Qt.TextElideMode.ElideRight, band.width() - 8)
-                painter.setPen(QColor(theme.muted))
+                text = metrics.elidedText(title, Qt.TextElideMode.ElideRight, band.width() - 8)
                 painter.drawText(band.adjusted(4, 2, 0, 0), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text)
 
     def _paint_legend(self, painter: QPainter, area: QRectF, values: dict[str, Floats], theme: Theme) -> None:

@@ -87,6 +87,15 @@ def hatch(painter: QPainter, areas: Sequence[QRectF], colour: QColor, gap: float
     painter.drawLines(line_segments(*ends))
 
 
+def joined(x: Floats, y: Floats) -> list[QLineF]:
+    """The lines of a curve through points, arrays of shape (n,) in pixels.
+
+    Single lines are for curves of a solid pen wider than a pixel: Qt outlines a polyline or a path of many points as a whole,
+    which takes up to seventy times as long.
+    """
+    return line_segments(x[:-1], y[:-1], x[1:], y[1:])
+
+
 def line_segments(x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[QLineF]:
     """Lines between points, arrays of shape (n,) in pixels."""
     return list(map(QLineF, x1.tolist(), y1.tolist(), x2.tolist(), y2.tolist()))

@@ -68,6 +68,26 @@ class TestMeasurePage(WidgetContract):
         return page
 
 
+@pytest.mark.usefixtures("no_devices")
+def test_a_hidden_page_compares_when_it_is_shown(qtbot: QtBot, context: AppContext) -> None:
+    kept(qtbot, context)
+    context.state.select(CPU)
+    page = MeasurePage(context)
+    qtbot.addWidget(page)
+    settled(qtbot, page)
+    assert len(page.table.rows_model.rows) == 4 and not page.errors.rows_model.rows
+    page.show()
+    settled(qtbot, page)
+    assert [one.predictor for one in page.errors.rows_model.rows] == CPU
+    page.hide()
+    context.state.select(CPU[:1])
+    settled(qtbot, page)
+    assert len(page.errors.rows_model.rows) == len(CPU)
+    page.show()
+    settled(qtbot, page)
+    assert [one.predictor for one in page.errors.rows_model.rows] == CPU[:1]
+
+
 @pytest.mark.timeout(180)
 def test_the_current_layer_is_timed_kept_and_compared(qtbot: QtBot, context: AppContext) -> None:
     context.state.select(CPU)
