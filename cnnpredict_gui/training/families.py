@@ -178,17 +178,12 @@ _NN_FEW: Parameters = {
     "steps": 2800,
     "batch_size": 256,
 }
-_NN_MEDIUM = _NN_FEW | {"steps": 6000, "weight_decay": 0.02}
-_NN_MANY = _NN_MEDIUM | {"batch_size": 1024, "averaging": 0.999}
-_NN_MOST = _NN_FEW | {"steps": 2500, "batch_size": 1024}
 
 
 def _nn_start(rows: int) -> Parameters:
     if rows < MEDIUM_ROWS:
         return _NN_FEW
-    if rows < LARGE_ROWS:
-        return _NN_MEDIUM
-    return _NN_MANY if rows < LARGEST_ROWS else _NN_MOST
+    return _NN_FEW | ({"steps": 6000, "weight_decay": 0.02} if rows < LARGE_ROWS else {"steps": 2500, "batch_size": 1024})
 
 
 def _nn_space(trial: optuna.trial.BaseTrial, rows: int) -> Parameters:

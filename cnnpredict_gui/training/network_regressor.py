@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 #: Standardised features are cut off here, so that a far extrapolation cannot blow up the activations.
 CLIP = 6.0
@@ -104,19 +103,13 @@ class NetworkRegressor:
         batch_size: int,
         learning_rate: float,
         weight_decay: float,
-        averaging: float = 0.0,
     ) -> Self:
-        """Fit by AdamW under a one-cycle schedule to :func:`time_loss`; deterministic for a seed and one thread.
-
-        The network kept is the exponential moving average of the weights over the steps (Polyak and Juditsky 1992):
-        ``averaging`` is the share of the average that stays at each step, 0 for the last weights alone.
-        """
+        """Fit by AdamW under a one-cycle schedule to :func:`time_loss`; deterministic for a seed and one thread."""
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
         network = TimeNetwork(features.shape[1], width, blocks)
         inputs, wanted = _set_scales(network, features, log_ratio)
         weights = torch.tensor(weight, dtype=torch.float32)
-        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(averaging))  # type: ignore[no-untyped-call]
         optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps, pct_start=0.1)
         generator = torch.Generator().manual_seed(seed)
@@ -131,8 +124,7 @@ class NetworkRegressor:
             torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
-            average.update_parameters(network)
-        return cls(cast(TimeNetwork, average.module))
+        return cls(network)
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Log ratio of each row, shape (n,)."""
