@@ -15,6 +15,8 @@ from cnnpredict_gui.gui.symbols import draw_symbol, hatch
 
 _MAX_THICKNESS = 20
 _SOLID = Qt.PenStyle.SolidLine
+#: Of each bar the ends of its whisker and, between them, its time, in pixels.
+Spots = list[list[QPointF]]
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,17 @@ class BarsItem(PixelItem):
                 painter.setPen(QPen(QColor(colour), width, style))
                 painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
-        for bar, place in zip(self.bars, self.places, strict=True):
-            points = [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
-            self._paint_bar(painter, bar, points, left, right, thickness)
+        spots = [
+            [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
+            for bar, place in zip(self.bars, self.places, strict=True)
+        ]
+        self._paint_areas(painter, spots, left, thickness)
+        self._paint_whiskers(painter, spots, max(thickness * 0.28, 2))
+        size, base = max(min(thickness * 0.62, 11), 6), QColor(self.theme.base)
+        for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
+            draw_symbol(painter, middle, bar.symbol, size, self.colour(bar), base)
+        if thickness >= 9:
+            self._paint_texts(painter, spots, right)
         painter.restore()
 
     def _paint_title(self, painter: QPainter, corner: QPointF, right: float) -> None:
@@ -104,45 +114,48 @@ class BarsItem(PixelItem):
         text = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
 
-    def _paint_bar(
-        self, painter: QPainter, bar: Bar, points: list[QPointF], left: float, right: float, thickness: float
-    ) -> None:
-        colour, (low, middle, high) = self.colour(bar), points
-        area = QRectF(left, middle.y() - thickness / 2, max(middle.x() - left, 0), thickness)
-        fill = QColor(colour)
-        fill.setAlphaF(0.25 if bar.hatched else 0.75)
-        painter.fillRect(area, fill)
-        if bar.hatched:
-            hatch(painter, [area], colour)
-        if bar.key == self.focus:
-            painter.setPen(QPen(QColor(self.theme.accent), 2))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(area)
-        cap = max(thickness * 0.28, 2)
+    def _paint_areas(self, painter: QPainter, spots: Spots, left: float, thickness: float) -> None:
+        """The bars themselves, paler and hatched where extrapolating, with a frame around the one in focus."""
+        hatched: dict[str, list[QRectF]] = {}
+        focus = []
+        for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
+            area = QRectF(left, middle.y() - thickness / 2, max(middle.x() - left, 0), thickness)
+            fill = self.colour(bar)
+            if bar.hatched:
+                hatched.setdefault(fill.name(), []).append(area)
+            if bar.key == self.focus:
+                focus.append(area)
+            fill.setAlphaF(0.25 if bar.hatched else 0.75)
+            painter.fillRect(area, fill)
+        for colour, areas in hatched.items():
+            hatch(painter, areas, QColor(colour))
+        painter.setPen(QPen(QColor(self.theme.accent), 2))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRects(focus)
+
+    def _paint_whiskers(self, painter: QPainter, spots: Spots, cap: float) -> None:
+        """The intervals that are known, with ends of twice ``cap`` pixels."""
+        lines = []
+        for bar, (low, _, high) in zip(self.bars, spots, strict=True):
+            if not math.isnan(bar.low_ms):
+                lines.append(QLineF(low, high))
+                lines += [QLineF(end.x(), end.y() - cap, end.x(), end.y() + cap) for end in (low, high)]
         painter.setPen(QPen(QColor(self.theme.text), 1.2))
-        if not math.isnan(bar.low_ms):
-            painter.drawLines(
-                [
-                    QLineF(low, high),
-                    QLineF(low.x(), low.y() - cap, low.x(), low.y() + cap),
-                    QLineF(high.x(), high.y() - cap, high.x(), high.y() + cap),
-                ]
-            )
-        draw_symbol(painter, middle, bar.symbol, max(min(thickness * 0.62, 11), 6), colour, QColor(self.theme.base))
-        if thickness >= 9:
-            self._paint_text(painter, bar, high, right)
+        painter.drawLines(lines)
 
     @staticmethod
     def text_of(bar: Bar) -> str:
         """The number behind a bar, with its mark."""
         return f"{sig3(bar.time_ms)} {bar.mark}" if bar.mark else sig3(bar.time_ms)
 
-    def _paint_text(self, painter: QPainter, bar: Bar, high: QPointF, right: float) -> None:
-        text, metrics = self.text_of(bar), QFontMetricsF(painter.font())
-        width = metrics.horizontalAdvance(text)
-        if high.x() + 8 + width > right:  # rather without its mark than over the bar
-            text = sig3(bar.time_ms)
-            width = metrics.horizontalAdvance(text)
-        x = min(high.x() + 6, right - width - 2)
+    def _paint_texts(self, painter: QPainter, spots: Spots, right: float) -> None:
+        metrics = QFontMetricsF(painter.font())
         painter.setPen(QColor(self.theme.text))
-        painter.drawText(QRectF(x, high.y() - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
+        for bar, (_, _, high) in zip(self.bars, spots, strict=True):
+            text = self.text_of(bar)
+            width = metrics.horizontalAdvance(text)
+            if high.x() + 8 + width > right:  # rather without its mark than over the bar
+                text = sig3(bar.time_ms)
+                width = metrics.horizontalAdvance(text)
+            x = min(high.x() + 6, right - width - 2)
+            painter.drawText(QRectF(x, high.y() - 10, width + 4, 20), Qt.AlignmentFlag.AlignVCenter, text)
