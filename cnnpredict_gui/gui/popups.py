@@ -26,4 +26,6 @@ class ClosedPopups(QObject):
 
 
 def _is_closed_popup(widget: QWidget) -> bool:
-    return widget.windowType() == Qt.WindowType.Popup and widget.isHidden() and widget.windowHandle() is not None
+    """Whether it is a closed popup that has a window; not by ``windowHandle``, of which PySide would keep each object."""
+    has_window = widget.testAttribute(Qt.WidgetAttribute.WA_WState_Created)
+    return has_window and widget.isHidden() and widget.windowType() == Qt.WindowType.Popup

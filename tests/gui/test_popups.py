@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
+import shiboken6
 from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtGui import QWindow
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QComboBox, QDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
@@ -19,6 +23,11 @@ def popups(top: QWidget) -> tuple[QComboBox, QMenu, list[QWidget]]:
     return box, menu, [box.view().window(), menu]
 
 
+def has_window(widget: QWidget) -> bool:
+    """Whether Qt has made it a window."""
+    return widget.testAttribute(Qt.WidgetAttribute.WA_WState_Created)
+
+
 def test_closed_popups_keep_no_window_and_open_again(qtbot: QtBot) -> None:
     top = QWidget()
     qtbot.addWidget(top)
@@ -32,12 +41,13 @@ def test_closed_popups_keep_no_window_and_open_again(qtbot: QtBot) -> None:
         QTest.keyClick(box.view(), Qt.Key.Key_Return)
         menu.popup(QPoint(5, 5))
         assert menu.isVisible()
-        menu.close()
-        assert all(one.windowHandle() is not None for one in shown)
+        menu.hide()
+        assert all(has_window(one) for one in shown)
         releasing.release()
-        assert all(one.windowHandle() is None for one in shown)
+        assert not any(has_window(one) for one in shown)
     assert box.currentText() == "3"
-    assert top.windowHandle() is not None
+    assert has_window(top)
+    assert not any(isinstance(one, QWindow) and not shiboken6.isValid(one) for one in gc.get_objects())
 
 
 def test_nothing_is_released_while_a_popup_or_a_dialog_is_open(qtbot: QtBot) -> None:
@@ -50,13 +60,13 @@ def test_nothing_is_released_while_a_popup_or_a_dialog_is_open(qtbot: QtBot) -> 
     box.hidePopup()
     menu.popup(QPoint(5, 5))
     releasing.release()
-    assert all(one.windowHandle() is not None for one in shown)
-    menu.close()
+    assert all(has_window(one) for one in shown)
+    menu.hide()
     dialog = QDialog(top)
     dialog.setModal(True)
     dialog.show()
     releasing.release()
-    assert all(one.windowHandle() is not None for one in shown)
+    assert all(has_window(one) for one in shown)
     dialog.close()
     releasing.release()
-    assert all(one.windowHandle() is None for one in shown)
+    assert not any(has_window(one) for one in shown)
