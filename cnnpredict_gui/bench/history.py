@@ -148,11 +148,10 @@ class BenchmarkHistory:
     def _check(self) -> None:
         """Make the tables in a new file; set aside one that cannot be used."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as database:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as database:
                 version = database.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0 and not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                    database.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
-                    return
+                if version == 0:
+                    version = _make_tables(database)
                 if version > SCHEMA:
                     raise OutputError(f"{self.path} was written by a newer version", "use that version, or rename the file")
                 sound = version == SCHEMA and database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
@@ -166,6 +165,16 @@ class BenchmarkHistory:
             if self.path.exists():
                 raise OutputError(self.problem, "make its folder writable, or move it away")
             self._check()
+
+
+def _make_tables(database: sqlite3.Connection) -> int:
+    """Make the tables if there are none, with all other programs locked out that may be about to do so; returns the version."""
+    database.execute("BEGIN IMMEDIATE")
+    if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        for statement in _TABLES.split(";"):
+            database.execute(statement)
+    database.execute("COMMIT")
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _insert(database: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -124,3 +126,19 @@ def test_a_folder_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "benchmarks.sqlite").mkdir()
     with pytest.raises(OutputError, match="cannot be used"):
         BenchmarkHistory(tmp_path / "benchmarks.sqlite").runs()
+
+
+def test_programs_that_begin_the_same_history_at_once_all_keep_their_runs(tmp_path: Path) -> None:
+    def begin(path: Path) -> str:
+        history = BenchmarkHistory(path)
+        together.wait(10)
+        history.add(make_run(make_outcome("a")))
+        return history.problem
+
+    together = Barrier(6)
+    with ThreadPoolExecutor(6) as pool:
+        for attempt in range(10):
+            path = tmp_path / f"{attempt}.sqlite"
+            assert list(pool.map(begin, [path] * 6)) == [""] * 6
+            assert len(BenchmarkHistory(path).runs()) == 6
+    assert list(tmp_path.glob("*.damaged-*")) == []

@@ -84,7 +84,7 @@ def test_a_damaged_file_in_a_folder_of_somebody_else(kind: str, foreign_folder: 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_file_that_another_program_holds(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda path, timeout=5.0: connect(path, timeout=0.1))
+    monkeypatch.setattr(sqlite3, "connect", lambda path, **options: connect(path, **options | {"timeout": 0.1}))
     path = tmp_path / "kept.sqlite"
     WRITERS[kind](path)
     with closing(connect(path)) as other:
