@@ -274,7 +274,8 @@ def run(argv: list[str]) -> int:
     problems = Problems(application.window.report, application)
     problems.install()
     for number in (signal.SIGINT, signal.SIGTERM):  # the session ends, or Ctrl+C in the terminal
-        signal.signal(number, lambda *_: application.window.close())
+        # In a turn of its own: a signal may come while the code it interrupts holds a lock that closing needs.
+        signal.signal(number, lambda *_: QTimer.singleShot(0, application.window.close))
     application.start()
     code = app.exec()
     problems.uninstall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import Any
 
@@ -43,6 +44,9 @@ class Driver(QObject):
         if "copy" in command:
             (chart, *_) = self._application.window.findChildren(ChartView)
             QGuiApplication.clipboard().setImage(finished(picture(chart, self._application.theme.current)))
+        if "end" in command:
+            with context.disk._pool._shutdown_lock:  # as if the signal had come while a write was being asked for
+                signal.raise_signal(signal.SIGTERM)
         if "rescan" in command:
             context.models.load()
         self._tell(self._facts())

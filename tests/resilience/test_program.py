@@ -139,6 +139,14 @@ def test_a_program_told_to_end_keeps_its_session(
     assert "did not end properly" not in second.ask()["message"]
 
 
+def test_a_program_told_to_end_while_it_asks_for_a_write_ends(started: list[Program], home: Path) -> None:
+    (first,) = started
+    first.ask(set={"output_channels": 77})
+    first.ask(end=True)
+    assert first.process.wait(60) == 0
+    assert _kept(home)["state"]["config"]["output_channels"] == 77
+
+
 def test_a_program_that_copied_ends_well(started: list[Program]) -> None:
     (first,) = started
     first.wait_for("loading", False)
