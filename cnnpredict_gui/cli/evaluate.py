@@ -80,9 +80,14 @@ def _print_text(results: list[Evaluation], grouped: bool) -> None:
         group = [result.group or "all"] if grouped else []
         rows.append(
             (
-                *(result.target, result.family, *group, result.time_kind, f"{m.n:,}"),
+                result.target,
+                result.family,
+                *group,
+                result.time_kind,
+                f"{m.n:,}",
                 *shares,
-                *(sig3(m.rmse), f"{m.r2_log:.4f}"),
+                sig3(m.rmse),
+                f"{m.r2_log:.4f}",
                 *interval,
             )
         )

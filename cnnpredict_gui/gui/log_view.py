@@ -133,11 +133,7 @@ class LogView(View):
         place, lines = bar.value(), self.shown()
         self.table.set_rows(lines)
         if chosen:
-            selection = self.table.selectionModel()
-            for row, line in enumerate(self.table.shown_rows()):
-                if line.number in chosen:
-                    flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-                    selection.select(self.table.rows_model.index(row, 0), flags)
+            self.table.select_keys(chosen)
         if self.follow.isChecked():
             self.table.scrollToBottom()
         else:

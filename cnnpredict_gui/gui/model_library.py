@@ -133,11 +133,7 @@ class ModelsView(View):
         if self.table.selectionModel().hasSelection() or not self.table.rows_model.rows:
             return
         shown = [row.key for row in self.table.shown_rows()]
-        places = [place for place, key in enumerate(shown) if key in keys] or [0]
-        selection = self.table.selectionModel()
-        for place in places:
-            flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-            selection.select(self.table.rows_model.index(place, 0), flags)
+        self.table.select_keys(keys.intersection(shown) or shown[:1])
 
     def _summarise(self, shown: int, total: int, size: int) -> None:
         states = [entry.status for entry in self.context.models.entries]

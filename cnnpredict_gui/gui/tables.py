@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,7 +86,7 @@ class RowsModel(QAbstractTableModel):
         self.columns = tuple(columns)
         #: In the order given.
         self.rows: list[Any] = []
-        self._key = key
+        self.key = key
         self._theme = theme
         self._order: list[int] = []
         self._sorting = (-1, Qt.SortOrder.AscendingOrder)
@@ -96,10 +96,14 @@ class RowsModel(QAbstractTableModel):
         """Rows in the order on screen."""
         return [self.rows[place] for place in self._order]
 
+    def at(self, line: int) -> Any:
+        """The row on a line of the screen."""
+        return self.rows[self._order[line]]
+
     def set_rows(self, rows: Sequence[Any]) -> bool:
         """Replace the rows; true when others came or went. Selection and scroll position survive when the keys are the same."""
         fresh = list(rows)
-        if [self._key(row) for row in fresh] == [self._key(row) for row in self.rows]:
+        if [self.key(row) for row in fresh] == [self.key(row) for row in self.rows]:
             self.rows = fresh
             if fresh:
                 self.dataChanged.emit(self.index(0, 0), self.index(len(fresh) - 1, len(self.columns) - 1))
@@ -155,7 +159,7 @@ class RowsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        column, row = self.columns[index.column()], self.rows[self._order[index.row()]]
+        column, row = self.columns[index.column()], self.at(index.row())
         if role == Qt.ItemDataRole.DisplayRole:
             return column.shown(row) + _GAP if column.numeric else column.shown(row)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -263,8 +267,16 @@ class TableView(QTableView):
 
     def selected_rows(self) -> list[Any]:
         """Row objects that are selected, from top to bottom."""
-        shown = self.rows_model.shown
-        return [shown[row] for row in sorted(index.row() for index in self.selectionModel().selectedRows())]
+        lines = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self.rows_model.at(line) for line in lines]
+
+    def select_keys(self, keys: Collection[Hashable]) -> None:
+        """Select the rows of these keys too; the current row stays."""
+        model, selection = self.rows_model, self.selectionModel()
+        flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+        for line, row in enumerate(model.shown):
+            if model.key(row) in keys:
+                selection.select(model.index(line, 0), flags)
 
     def shown_rows(self) -> list[Any]:
         """Row objects in the order on screen."""
