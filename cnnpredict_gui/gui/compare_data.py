@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.measurement import Measurement, measured_ms
 from cnnpredict_gui.core.names import TRAINED_FAMILIES, Target
-from cnnpredict_gui.core.prediction import Prediction, Status
+from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Status
 from cnnpredict_gui.core.table import ConfigTable
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def compute(request: CompareRequest) -> CompareResult:
         _with_measured(comparison.of_config(NOW), request.measured),
         baseline,
         focus,
-        _agreement(request.peers, {name: batch.row(0) for name, batch in peers.items()}),
+        _agreement(request.peers, peers),
         _algorithms(chosen[focus], request.config) if focus else (),
         request.pins,
         request.measured,
@@ -124,18 +124,19 @@ def _with_measured(rows: Sequence[ComparisonRow], measured: Measurement | None) 
     return tuple(replace(row, measured_ms=measured_ms(measured, row.target)) for row in rows)
 
 
-def _agreement(predictors: Sequence[Predictor], answers: Mapping[str, Prediction]) -> tuple[Agreement, ...]:
+def _agreement(predictors: Sequence[Predictor], answers: Mapping[str, PredictionBatch]) -> tuple[Agreement, ...]:
+    """Of the first row of ``answers``; nobody reads its reasons, so that they are not made."""
     found: list[Agreement] = []
-    trained = [one for one in predictors if one.family in TRAINED_FAMILIES and is_time(answers[one.name])]
+    times = {name: float(batch.time_ms[0]) for name, batch in answers.items()}
+    trained = [one for one in predictors if one.family in TRAINED_FAMILIES and math.isfinite(times[one.name])]
     for target in {one.target.name: one.target for one in trained}.values():
         mine = [one for one in trained if one.target.name == target.name]
         if len(mine) < 2:
             continue
-        middle = median(answers[one.name].time_ms for one in mine)
+        middle = median(times[one.name] for one in mine)
         for one in mine:
-            answer = answers[one.name]
-            hatched = answer.status != Status.IN_RANGE
-            found.append(Agreement(one.name, one.family, target, middle, answer.time_ms / middle, hatched))
+            hatched = answers[one.name].status[0] != Status.IN_RANGE
+            found.append(Agreement(one.name, one.family, target, middle, times[one.name] / middle, hatched))
     return tuple(found)
 
 

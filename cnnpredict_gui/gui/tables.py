@@ -17,7 +17,18 @@ from PySide6.QtCore import (
     QSizeF,
     Qt,
 )
-from PySide6.QtGui import QAction, QColor, QContextMenuEvent, QFont, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPen
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QContextMenuEvent,
+    QFont,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from cnnpredict_gui.gui.context import AppContext
@@ -327,6 +338,13 @@ class TableView(QTableView):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         pop_up(self.make_menu(), event.globalPos())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint as ever, but from Python, which keeps its lock meanwhile.
+
+        Qt asks the model some two thousand questions; while a prediction is computed, each would wait for the lock.
+        """
+        super().paintEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the row without scrolling sideways to the cell that was hit."""

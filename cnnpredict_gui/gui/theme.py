@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 from weakref import WeakMethod
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip, QWidget
 from shiboken6 import isValid
+
+from cnnpredict_gui.gui.turns import soon
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
@@ -180,8 +182,7 @@ class ThemeManager(QObject):
         self._applied = False
         self._followers: list[WeakMethod[Callable[[], None]]] = []
         self._waiting: list[WeakMethod[Callable[[], None]]] = []
-        self._turn = QTimer(self)
-        self._turn.timeout.connect(self._tell_some)
+        self._telling = False
         style = QStyleFactory.create("Fusion")
         if style is not None:
             app.setStyle(style)
@@ -222,7 +223,9 @@ class ThemeManager(QObject):
         self.changed.emit(theme)
         self._followers = [one for one in self._followers if _widget_of(one) is not None]
         self._waiting = sorted(self._followers, key=lambda one: _is_in_sight(_widget_of(one)))
-        self._turn.start(0)
+        if not self._telling:
+            self._telling = True
+            soon(self, self._tell_some)
 
     def follow(self, recolour: Callable[[], None]) -> None:
         """Call ``recolour``, a method of a widget, soon after each change: those in sight first, a few in each turn.
@@ -239,8 +242,10 @@ class ThemeManager(QObject):
             recolour = waiting()
             if recolour is not None and _widget_of(waiting) is not None:
                 recolour()
-        if not self._waiting:
-            self._turn.stop()
+        self._telling = bool(self._waiting)
+        if self._telling:
+            soon(self, self._tell_some)
+        else:
             self.settled.emit()
 
 

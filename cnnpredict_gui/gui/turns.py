@@ -1,4 +1,8 @@
-"""Work spread over turns of the event loop, so that the window answers in between."""
+"""Work that takes several turns of the event loop, so that the window answers in between.
+
+Whoever asks, one piece is done in each turn: pieces of several views at once would add up to a moment in which the window
+stands still.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,46 @@ from collections import deque
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
+from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CnnPredictError
 
 T = TypeVar("T")
-Pieces = tuple[Callable[[], object], ...]
+Piece = Callable[[], object]
 #: Work that gives way between its steps and returns its result.
 Steps = Generator[None, None, T]
+
+
+class _Queue(QObject):
+    """All that is to be done in turns, in the order of asking."""
+
+    shared: _Queue | None = None
+
+    def __init__(self) -> None:
+        super().__init__(QCoreApplication.instance())
+        self._left: deque[tuple[QObject, Piece]] = deque()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._go_on)
+
+    def put(self, owner: QObject, piece: Piece) -> None:
+        self._left.append((owner, piece))
+        self._timer.start()
+
+    def _go_on(self) -> None:
+        owner, piece = self._left.popleft()
+        if self._left:
+            self._timer.start()
+        if isValid(owner):
+            piece()
+
+
+def soon(owner: QObject, piece: Piece) -> None:
+    """Call ``piece`` in a turn of the event loop of its own, after what was asked for before, if ``owner`` is still there."""
+    if _Queue.shared is None or not isValid(_Queue.shared):
+        _Queue.shared = _Queue()
+    _Queue.shared.put(owner, piece)
 
 
 def finished(steps: Steps[T]) -> T:
@@ -27,7 +63,7 @@ def finished(steps: Steps[T]) -> T:
 
 
 def in_turns(steps: Steps[T], owner: QObject, done: Callable[[T], object], failed: Callable[[CnnPredictError], object]) -> None:
-    """Do the first step now and each further one in a turn of the event loop of its own, as long as ``owner`` lives.
+    """Do the first step now and each further one in a turn of its own, as long as ``owner`` lives.
 
     Then ``done`` gets the result, or ``failed`` the error.
     """
@@ -38,35 +74,32 @@ def in_turns(steps: Steps[T], owner: QObject, done: Callable[[T], object], faile
     except CnnPredictError as error:
         failed(error)
     else:
-        QTimer.singleShot(0, owner, lambda: in_turns(steps, owner, done, failed))
+        soon(owner, lambda: in_turns(steps, owner, done, failed))
 
 
-class Turns(QObject):
-    """Calls functions one by one, each in a turn of the event loop of its own.
+class Turns:
+    """Calls functions one by one, each in a turn of its own, as long as ``owner`` lives.
 
     Started again while some are left, it finishes these first: what comes last is not starved by a parameter being dragged.
     """
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self._left: deque[Callable[[], object]] = deque()
-        self._again: Pieces = ()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._go_on)
+    def __init__(self, owner: QObject) -> None:
+        self._owner = owner
+        self._left: deque[Piece] = deque()
+        self._again: tuple[Piece, ...] = ()
 
     @property
     def waiting(self) -> bool:
         """Whether something is left to do."""
-        return self._timer.isActive()
+        return bool(self._left)
 
-    def start(self, *pieces: Callable[[], object]) -> None:
+    def start(self, *pieces: Piece) -> None:
         """Do these from the next turn on."""
         if self.waiting:
             self._again = pieces
         else:
             self._left.extend(pieces)
-            self._timer.start()
+            soon(self._owner, self._go_on)
 
     def _go_on(self) -> None:
         piece = self._left.popleft()
@@ -74,5 +107,5 @@ class Turns(QObject):
             self._left.extend(self._again)
             self._again = ()
         if self._left:
-            self._timer.start()
+            soon(self._owner, self._go_on)
         piece()

@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
+from cnnpredict_gui.gui.turns import soon
 
 Cancelled = Callable[[], bool]
 Progress = Callable[[int, int], None]
@@ -154,6 +155,9 @@ class LatestWins(QObject):
 
     @Slot(object, object, object)
     def _answer(self, job: _Job, result: Any, error: CnnPredictError | None) -> None:
+        soon(self, lambda: self._deliver(job, result, error))
+
+    def _deliver(self, job: _Job, result: Any, error: CnnPredictError | None) -> None:
         if self._current.get(job.channel) is not job:
             return
         del self._current[job.channel]
@@ -238,6 +242,9 @@ class Task(QObject):
 
     @Slot(object, object)
     def _on_return(self, result: Any, error: CnnPredictError | None) -> None:
+        soon(self, lambda: self._deliver(result, error))
+
+    def _deliver(self, result: Any, error: CnnPredictError | None) -> None:
         if not self._open:
             return
         self._open = False
@@ -263,7 +270,7 @@ class TaskRunner(QObject):
         """Make and start a task. Connect its signals right away: none is emitted before the event loop runs again."""
         task = Task(title, work, self)
         self._tasks.append(task)
-        task.thread_.finished.connect(lambda: self._forget(task), Qt.ConnectionType.QueuedConnection)
+        task.thread_.finished.connect(lambda: soon(self, lambda: self._forget(task)), Qt.ConnectionType.QueuedConnection)
         task.thread_.start()
         self.started.emit(task)
         return task

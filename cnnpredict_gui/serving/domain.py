@@ -88,7 +88,17 @@ class TrainingDomain:
         return kept
 
     def reasons(self, table: ConfigTable) -> Texts:
-        """Why each row is refused or extrapolated, shape (n,), empty where in range; built per distinct value."""
+        """Why each row is refused or extrapolated, shape (n,), read-only, empty where in range; kept like :meth:`status`."""
+        key = (*self._key, "reasons")
+        if key not in table.own_cache:
+            texts = self._reasons(table)
+            texts.flags.writeable = False
+            table.own_cache[key] = texts
+        kept: Texts = table.own_cache[key]
+        return kept
+
+    def _reasons(self, table: ConfigTable) -> Texts:
+        """Built per distinct value."""
         refused = np.full(len(table), "", dtype=object)
         for field, allowed in self._allowed.items():
             known = ", ".join(self._known[field])

@@ -106,8 +106,8 @@ class Predictor:
         """Texts for the given verdicts, shape (n,)."""
         resolved = table.resolve_algorithm(self.card.default_algorithm)
         texts = self.domain.reasons(resolved)
-        texts[(status == Status.REFUSED) & (self.domain.status(resolved) != Status.REFUSED)] = _NOT_A_TIME
-        return texts
+        no_time = (status == Status.REFUSED) & (self.domain.status(resolved) != Status.REFUSED)
+        return np.where(no_time, _NOT_A_TIME, texts) if no_time.any() else texts
 
 
 def predict_many(predictors: Sequence[Predictor], table: ConfigTable) -> dict[str, PredictionBatch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,15 @@ _MODIFIERS = (Qt.KeyboardModifier.NoModifier,) * 4 + (Qt.KeyboardModifier.ShiftM
 class Mover:
     """The window in the hands of a seeded random generator."""
 
-    def __init__(self, application: Application, rng: random.Random, files: list[Path], out: Path) -> None:
-        self.application, self.rng, self.files, self.out = application, rng, files, out
+    def __init__(
+        self,
+        application: Application,
+        rng: random.Random,
+        files: list[Path],
+        out: Path,
+        searching: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.application, self.rng, self.files, self.out, self._searching = application, rng, files, out, searching
         self.window, self.context = application.window, application.context
         self.places = self.window.places()
 
@@ -60,8 +68,9 @@ class Mover:
 
         Not by ``findChildren``: PySide keeps an object for each widget found as long as the one that was asked.
         """
-        found = (one for one in QApplication.allWidgets() if isinstance(one, kind) and one.isVisible() and one.isEnabled())
-        return [one for one in found if parent is None or parent.isAncestorOf(one)]
+        with self._searching():
+            found = (one for one in QApplication.allWidgets() if isinstance(one, kind) and one.isVisible() and one.isEnabled())
+            return [one for one in found if parent is None or parent.isAncestorOf(one)]
 
     def place_in(self, widget: QWidget) -> QPoint:
         """A point of a widget."""

@@ -71,8 +71,9 @@ class Walk(QObject):
     def __init__(self, application: Application, seed: int, folder: Path, long: bool) -> None:
         super().__init__()
         self._app, self._application, self._rng = QApplication.instance(), application, random.Random(seed)
-        self._mover = Mover(application, self._rng, write_files(folder / "files", random.Random(seed)), folder)
         self._watch = Watch(self)
+        files = write_files(folder / "files", random.Random(seed))
+        self._mover = Mover(application, self._rng, files, folder, self._watch.not_counted)
         self.report = Report(seed)
         chosen = {move: weight for move, weight in MOVES.items() if long or move not in LONG_ONLY}
         self._moves, self._weights = list(chosen), list(chosen.values())

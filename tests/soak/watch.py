@@ -7,7 +7,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from types import TracebackType
@@ -87,6 +88,14 @@ class Watch(QObject):
     def pause(self) -> None:
         """Do not measure turns: the walk itself is busy."""
         self._timer.stop()
+
+    @contextmanager
+    def not_counted(self) -> Iterator[None]:
+        """Leave what the walk does here out of the turn: no user looks through all widgets of the program."""
+        before = (time.perf_counter(), time.thread_time())
+        yield
+        now = (time.perf_counter(), time.thread_time())
+        self._last = (self._last[0] + now[0] - before[0], self._last[1] + now[1] - before[1])
 
     def _tick(self) -> None:
         now = (time.perf_counter(), time.thread_time())
