@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QTransform
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.gui.format import sig3
@@ -86,19 +86,13 @@ class BarsItem(PixelItem):
         left = transform.map(QPointF(self._bounds.left(), 0)).x()
         right = transform.map(QPointF(self._bounds.right(), 0)).x()
         self._paint_title(painter, transform.map(self._bounds.topLeft()), right)
-        lines = ((self.baseline, self.theme.accent, 1, Qt.PenStyle.DashLine), (self.measured, self.theme.text, 2, _SOLID))
-        for time_ms, colour, width, style in lines:
-            if not math.isnan(time_ms):
-                x = transform.map(QPointF(self.position(time_ms), 0)).x()
-                top, bottom = (transform.map(QPointF(0, y)).y() for y in (-0.6, self._bounds.bottom()))
-                painter.setPen(QPen(QColor(colour), width, style))
-                painter.drawLine(QPointF(x, top), QPointF(x, bottom))
         thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
         spots = [
             [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
             for bar, place in zip(self.bars, self.places, strict=True)
         ]
         self._paint_areas(painter, spots, left, thickness)
+        self._paint_lines(painter, transform)
         self._paint_whiskers(painter, spots, max(thickness * 0.28, 2))
         size, base = max(min(thickness * 0.62, 11), 6), QColor(self.theme.base)
         for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
@@ -114,6 +108,16 @@ class BarsItem(PixelItem):
         text = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, text)
 
+    def _paint_lines(self, painter: QPainter, transform: QTransform) -> None:
+        """The baseline and the time measured, across the bars."""
+        lines = ((self.baseline, self.theme.accent, 1, Qt.PenStyle.DashLine), (self.measured, self.theme.text, 2, _SOLID))
+        for time_ms, colour, width, style in lines:
+            if not math.isnan(time_ms):
+                x = transform.map(QPointF(self.position(time_ms), 0)).x()
+                top, bottom = (transform.map(QPointF(0, y)).y() for y in (-0.6, self._bounds.bottom()))
+                painter.setPen(QPen(QColor(colour), width, style))
+                painter.drawLine(QPointF(x, top), QPointF(x, bottom))
+
     def _paint_areas(self, painter: QPainter, spots: Spots, left: float, thickness: float) -> None:
         """The bars themselves, paler and hatched where extrapolating, with a frame around the one in focus."""
         hatched: dict[str, list[QRectF]] = {}
@@ -125,8 +129,7 @@ class BarsItem(PixelItem):
                 hatched.setdefault(fill.name(), []).append(area)
             if bar.key == self.focus:
                 focus.append(area)
-            fill.setAlphaF(0.25 if bar.hatched else 0.75)
-            painter.fillRect(area, fill)
+            painter.fillRect(area, self.theme.on_base(fill, 0.25 if bar.hatched else 0.75))
         for colour, areas in hatched.items():
             hatch(painter, areas, QColor(colour))
         painter.setPen(QPen(QColor(self.theme.accent), 2))

@@ -202,13 +202,18 @@ class SessionKeeper(QObject):
         data = read_session(path)
         if self._context is None:
             return
-        self._context.state.from_json(data["state"])
+        steps = self._context.state.taking_over(data["state"])
+        next(steps)
         self._took(path)
         view = data.get("window", {}).get("view") if isinstance(data.get("window"), dict) else None
-        in_turns(self._showing(view), self, lambda _: None, self._context.report)
+        in_turns(self._showing(steps, view), self, lambda _: None, self._context.report)
 
-    def _showing(self, view: object) -> Steps[None]:
-        yield from self._window.restoring_views()
+    def _showing(self, steps: Steps[None], view: object) -> Steps[None]:
+        restoring = self._window.restoring_views()
+        next(restoring, None)  # it holds now what the session keeps; the views may write into the state meanwhile
+        yield
+        yield from steps
+        yield from restoring
         if isinstance(view, str):
             yield
             self._window.show_view(view)

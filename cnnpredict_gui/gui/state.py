@@ -11,6 +11,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError
+from cnnpredict_gui.gui.turns import Steps, finished
 
 #: A layer most people know: ResNet-50 layer2.0.conv2 at 224 pixels.
 DEFAULT_CONFIG = ConvConfig.parse(
@@ -193,6 +194,14 @@ class AppState(QObject):
         Raises:
             DataFileError: the state is of another format or malformed; nothing was changed.
         """
+        finished(self.taking_over(data))
+
+    def taking_over(self, data: dict[str, Any]) -> Steps[None]:
+        """The same in steps: everybody hears of the layer first, then of the predictors, of the rest at the end.
+
+        Raises:
+            DataFileError: in the first step; nothing was changed.
+        """
         if not isinstance(data, dict) or data.get("format") != STATE_FORMAT:
             raise DataFileError("this session is of an unknown format", "save it again with this version")
         try:
@@ -206,8 +215,10 @@ class AppState(QObject):
         self.views = views
         self._apply(config)
         self.undo_stack.clear()
+        yield
         if names:
             self.select(names)
+        yield
         self.set_baseline(str(data.get("baseline", "")))
         self.set_focus(str(data.get("focus", "")))
         self._set_pinned(pinned)

@@ -223,13 +223,12 @@ class StripChart(QWidget):
             if right > inner.left() and left <= inner.right():
                 bands.append((QRectF(left, inner.top(), max(right - left, 2.0), inner.height()), span.title))
         colour = QColor(theme.accent)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawRects([QRectF(band.left(), band.top(), 1, band.height()) for band, _ in bands])
         colour.setAlphaF(0.16)
-        painter.setBrush(colour)
-        painter.drawRects([band for band, _ in bands])
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for band, _ in bands:
+            painter.fillRect(QRectF(band.left(), band.top(), 1, band.height()), QColor(theme.accent))
+            painter.fillRect(band, colour)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QColor(theme.muted))
         metrics = QFontMetricsF(self.font())
         for band, title in bands:

@@ -44,7 +44,7 @@ class StripItem(PixelItem):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(QGuiApplication.font())
         area = transform.mapRect(self._bounds)
-        painter.setClipRect(area)
+        painter.setClipRect(area.toAlignedRect())
         painter.setPen(QPen(QColor(self.theme.border), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         width = abs(transform.m11())
@@ -88,12 +88,9 @@ class StripItem(PixelItem):
         else:
             lefts, broad = places - width / 2, width
         areas = list(map(QRectF, lefts.tolist(), tops.tolist(), repeat(broad), (bottom - tops).tolist()))
-        colour = QColor(self.colour)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for hatched, alpha in ((False, 0.75), (True, 0.25)):
-            colour.setAlphaF(alpha)
-            painter.setBrush(colour)
-            painter.drawRects([area for area, out in zip(areas, outside.tolist(), strict=True) if out == hatched])
+        fills = [self.theme.on_base(QColor(self.colour), share) for share in (0.75, 0.25)]
+        for area, out in zip(areas, outside.tolist(), strict=True):
+            painter.fillRect(area, fills[out])
         if width < 3:
             return
         hatch(painter, [area for area, out in zip(areas, outside.tolist(), strict=True) if out], QColor(self.colour), 5)

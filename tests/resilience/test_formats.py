@@ -192,7 +192,8 @@ def test_a_session_of_format_1_is_opened_and_saved_in_the_new_one(context: AppCo
     keeper.open(DATA / "session-format-1.cnnpredict")
     state = context.state
     assert (state.config.output_channels, state.config.batch_size) == (48, 4)
-    assert [pin.name for pin in state.pinned] == ["größer"] and state.selection == ("rf_prediction-training-cpu",)
+    qtbot.waitUntil(lambda: [pin.name for pin in state.pinned] == ["größer"], timeout=5_000)
+    assert state.selection == ("rf_prediction-training-cpu",)
     outcomes: list[object] = []
     keeper.save(tmp_path / "new.cnnpredict", outcomes.append, outcomes.append)
     qtbot.waitUntil(lambda: outcomes == [tmp_path / "new.cnnpredict"], timeout=5_000)
