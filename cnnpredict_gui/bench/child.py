@@ -27,6 +27,8 @@ Work = Callable[[Message, Callable[[Message], None]], Message]
 Inbox = SimpleQueue[bytes | None]
 #: How often a parent looks whether it was cancelled, and how long a killed process may take to be gone, in seconds.
 _TICK, _GRACE = 0.1, 5.0
+#: How far work that nobody times steps back; POSIX counts to 19.
+_NICENESS = 10
 _MEMORY = "use fewer rows or models at a time, or close other programs"
 #: What Windows calls an access violation, a stack overflow and memory that ran out.
 _WINDOWS_CODES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow", 0xC0000017: "no memory"}
@@ -38,10 +40,12 @@ def run_in_child(
     on_message: Callable[[Message], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     timeout: float | None = None,
+    measures: bool = False,
 ) -> Message:
     """Run ``work`` in a fresh process and wait for its result.
 
-    The process is gone when this returns, whatever it was doing; and it ends by itself if this process dies.
+    The process is gone when this returns, whatever it was doing; and it ends by itself if this process dies. It leaves the
+    processor to the window when both want it, unless it ``measures`` times.
 
     Args:
         work: ``package.module:function``.
@@ -49,6 +53,7 @@ def run_in_child(
         on_message: Called in this thread with each progress message.
         cancelled: Asked ten times a second; true kills the process.
         timeout: Most seconds the work may take.
+        measures: Whether it must not be held up.
 
     Raises:
         WorkerError: it failed, died (the message says of what) or took too long.
@@ -56,7 +61,7 @@ def run_in_child(
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(theirs, work, json.dumps(request)), daemon=True, name=work)
+    process = context.Process(target=_serve, args=(theirs, work, json.dumps(request), measures), daemon=True, name=work)
     inbox: Inbox = SimpleQueue()
     reader = Thread(target=_receive, args=(ours, inbox), name="answers of a child process", daemon=True)
     try:
@@ -152,7 +157,7 @@ def death_of(exit_code: int | None) -> tuple[str, str]:
     return f"the child process was ended from outside ({name})", "run it again"
 
 
-def _serve(pipe: Connection, work: str, request: str) -> None:
+def _serve(pipe: Connection, work: str, request: str, measures: bool) -> None:
     """Body of the child process."""
 
     def send(kind: str, value: Message) -> None:
@@ -160,6 +165,8 @@ def _serve(pipe: Connection, work: str, request: str) -> None:
 
     Thread(target=_end_with_parent, name="end with the parent", daemon=True).start()
     open_missing_streams()
+    if not measures and hasattr(os, "nice"):
+        os.nice(_NICENESS)
     try:
         module, _, name = work.partition(":")
         function: Work = getattr(import_module(module), name)

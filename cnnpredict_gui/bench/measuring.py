@@ -99,7 +99,7 @@ def measure(
             progress(done, total)
 
     work = asdict(replace(request, layers=[config.model_dump() for config in configs]))  # type: ignore[misc]
-    answer = run_in_child(f"{__name__}:measure_in_this_process", work, listen, cancelled)
+    answer = run_in_child(f"{__name__}:measure_in_this_process", work, listen, cancelled, measures=True)
     ordered = tuple(found[place] for place in range(len(configs)))
     return MeasureResult(settings[0], ordered, Conditions(**answer["conditions"]))
 

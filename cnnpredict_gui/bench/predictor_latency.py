@@ -119,7 +119,7 @@ def measure_latency(
         if progress is not None:
             progress(message["done"], iterations)
 
-    answer = run_in_child(f"{__name__}:time_in_this_process", request, tell, cancelled)
+    answer = run_in_child(f"{__name__}:time_in_this_process", request, tell, cancelled, measures=True)
     return Timed(
         Latency(**answer["latency"]),
         engine,

@@ -6,7 +6,6 @@ with a million rows) and make the window stutter.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -173,7 +172,6 @@ def serve_run(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -
     from cnnpredict_gui.serving.library import ModelLibrary
     from cnnpredict_gui.studies.batch import run_batch
 
-    _step_back()
     library = ModelLibrary([Path(folder) for folder in request["folders"]])
     library.scan()
     predictors = [library.get(name) for name in request["names"]]
@@ -245,7 +243,6 @@ def serve_save(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) 
 
     from cnnpredict_gui.studies.table_output import table_writer
 
-    _step_back()
     done, progress = 0, _sender(send)
     with pq.ParquetFile(request["results"]) as source, table_writer(Path(request["out"]), request["separator"]) as writer:
         for batch in source.iter_batches(_SAVED_ROWS):
@@ -257,9 +254,3 @@ def serve_save(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) 
 
 def _sender(send: Callable[[dict[str, Any]], None]) -> Progress:
     return lambda done, total: send({"done": done, "total": total})
-
-
-def _step_back() -> None:
-    """Leave the processor to the window when both want it."""
-    if hasattr(os, "nice"):
-        os.nice(5)

@@ -121,7 +121,7 @@ def _measure(
     layers = [config.model_dump(include=set(INTEGER_FIELDS)) for config, _ in plan]
     work = TimingWork(layers, request.threads, request.budget_ms, request.stopwatch)
     if mapper is None:
-        run_in_child(f"{__name__}:measure_in_this_process", asdict(work) | {"tasks": tasks}, record, cancelled)
+        run_in_child(f"{__name__}:measure_in_this_process", asdict(work) | {"tasks": tasks}, record, cancelled, measures=True)
         return Machine.this()
     party = Party()
     pieces = (tasks[start : start + PIECE_TASKS] for start in range(0, len(tasks), PIECE_TASKS))

@@ -57,6 +57,17 @@ def test_errors_arrive_with_their_hint() -> None:
         run_in_child(f"{__name__}:die", {})
 
 
+def niceness(request: Message, send: Callable[[Message], None]) -> Message:
+    return {"niceness": os.nice(0)}
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="this system knows no niceness")
+def test_work_steps_back_unless_it_measures_times() -> None:
+    here = os.nice(0)
+    assert run_in_child(f"{__name__}:niceness", {})["niceness"] > here or here >= 19
+    assert run_in_child(f"{__name__}:niceness", {}, measures=True) == {"niceness": here}
+
+
 def test_cancel_and_timeout_end_the_process() -> None:
     started: list[Message] = []
     begin = monotonic()
@@ -73,7 +84,7 @@ def test_a_child_without_streams_may_write_to_them(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.setattr("sys.stdout", None)
         patched.setattr("sys.stderr", None)
-        _serve(theirs, f"{__name__}:talk", "{}")
+        _serve(theirs, f"{__name__}:talk", "{}", measures=True)
         sys.stdout.close()
         sys.stderr.close()
     assert json.loads(ours.recv_bytes()) == {"kind": "result", "value": {"written": 26}}
