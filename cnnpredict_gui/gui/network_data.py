@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.errors import CancelledByUserError, OpenDimension, OpenShapeError
@@ -131,7 +132,7 @@ def open_file(path: str, dimensions: Mapping[str, int], cancelled: Callable[[], 
     if "open" in found:
         open_dimensions = tuple(OpenDimension(name, meaning) for name, meaning in found["open"])
         raise OpenShapeError(found["message"], found["hint"], open_dimensions)
-    return OpenedNetwork(found["title"], found["source"], tuple(_layer(one) for one in found["layers"]))
+    return OpenedNetwork(found["title"], found["source"], _layers(found["layers"]))
 
 
 def serve_open(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -151,9 +152,17 @@ def serve_open(request: dict[str, Any], send: Callable[[dict[str, Any]], None]) 
     return {"title": network.title, "source": network.source, "layers": layers}
 
 
-def _layer(stored: dict[str, Any]) -> NetworkLayer:
+def _layers(stored: list[dict[str, Any]]) -> tuple[NetworkLayer, ...]:
+    """The layers as they were; equal ones share their convolution."""
     from cnnpredict_gui.core.config import ConvConfig
     from cnnpredict_gui.studies.layers import NetworkLayer
 
-    config = ConvConfig.parse(stored["config"]) if stored["config"] else None
-    return NetworkLayer(**stored | {"config": config, "output_shape": tuple(stored["output_shape"])})
+    @cache
+    def config_of(*values: tuple[str, int | str]) -> ConvConfig:
+        return ConvConfig.parse(dict(values))
+
+    configs = [config_of(*one["config"].items()) if one["config"] else None for one in stored]
+    return tuple(
+        NetworkLayer(**one | {"config": config, "output_shape": tuple(one["output_shape"])})
+        for one, config in zip(stored, configs, strict=True)
+    )

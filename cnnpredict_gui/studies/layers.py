@@ -40,7 +40,7 @@ KINDS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NetworkLayer:
     """One layer of a network, or ``count`` identical ones.
 
@@ -128,7 +128,8 @@ def with_batch_size(layers: Sequence[NetworkLayer], batch_size: int) -> list[Net
         ConfigError: the batch size is out of its limits.
     """
     check_batch_size(batch_size)
-    return [_rebatched(layer, batch_size) for layer in layers]
+    changed = _changed(layers, "batch_size", batch_size)
+    return [_rebatched(layer, batch_size, changed) for layer in layers]
 
 
 def with_dtype(layers: Sequence[NetworkLayer], dtype: str) -> list[NetworkLayer]:
@@ -137,10 +138,20 @@ def with_dtype(layers: Sequence[NetworkLayer], dtype: str) -> list[NetworkLayer]
     Raises:
         ConfigError: the type is unknown.
     """
-    return [
-        layer if layer.config is None else replace(layer, config=ConvConfig.parse(layer.config.model_dump() | {"dtype": dtype}))
-        for layer in layers
-    ]
+    changed = _changed(layers, "dtype", dtype)
+    return [layer if layer.config is None else _with_config(layer, changed[layer.config]) for layer in layers]
+
+
+def _changed(layers: Sequence[NetworkLayer], field: str, value: int | str) -> dict[ConvConfig, ConvConfig]:
+    """Each different convolution with one parameter changed: a network has far fewer than layers, which share them."""
+    return {
+        config: config if getattr(config, field) == value else ConvConfig.parse(config.model_dump() | {field: value})
+        for config in distinct_layers(layers)
+    }
+
+
+def _with_config(layer: NetworkLayer, config: ConvConfig) -> NetworkLayer:
+    return layer if layer.config is config else replace(layer, config=config)
 
 
 def check_batch_size(batch_size: int) -> None:
@@ -150,9 +161,11 @@ def check_batch_size(batch_size: int) -> None:
         raise ConfigError(message, "give a value within the limits", "batch_size")
 
 
-def _rebatched(layer: NetworkLayer, batch_size: int) -> NetworkLayer:
+def _rebatched(layer: NetworkLayer, batch_size: int, changed: dict[ConvConfig, ConvConfig]) -> NetworkLayer:
     if layer.config is not None:
-        config = ConvConfig.parse(layer.config.model_dump() | {"batch_size": batch_size})
+        config = changed[layer.config]
+        if config is layer.config:
+            return layer
         return replace(layer, config=config, output_shape=(batch_size, *layer.output_shape[1:]), macs=config.macs)
     if not layer.output_shape:
         return layer

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import csv
+from cnnpredict_gui.gui.network_data import open_file
 from cnnpredict_gui.gui.network_view import CHANNEL, NetworkView
 from cnnpredict_gui.gui.strip_item import StripItem, tallest_per_pixel
 from cnnpredict_gui.studies.network import predict_network
@@ -208,6 +209,13 @@ def test_file_with_fixed_shapes(qtbot: QtBot, view: NetworkView, tmp_path: Path)
     view.choice.batch_size.setValue(1)
     wait(qtbot, view)
     assert view.answer.prediction.layers[0].config is not None and view.answer.prediction.layers[0].config.batch_size == 1
+
+
+def test_equal_layers_of_a_file_share_their_convolution(tmp_path: Path) -> None:
+    names = "batch_size,input_channels,input_height,input_width,output_channels,kernel_size"
+    (tmp_path / "layers.csv").write_text("\n".join([names, *["1,3,32,32,8,3", "1,8,32,32,8,3"] * 50]))
+    configs = [layer.config for layer in open_file(str(tmp_path / "layers.csv"), {}, lambda: False).layers]
+    assert len(configs) == 100 and len({id(config) for config in configs}) == len(set(configs)) == 2
 
 
 def test_open_extents_are_asked_for(qtbot: QtBot, view: NetworkView, tmp_path: Path) -> None:
