@@ -234,7 +234,19 @@ def _elements(shape: tuple[int, ...]) -> int:
 
 
 def test_equal_layers_share_what_is_changed_and_keep_what_is_not() -> None:
-    one = conv_layer("a", ConvConfig(input_channels=3, input_height=8, input_width=8, output_channels=4, kernel_size=3))
+    one = conv_layer(
+        "a",
+        ConvConfig(
+            input_channels=3,
+            input_height=8,
+            input_width=8,
+            output_channels=4,
+            kernel_height=3,
+            kernel_width=3,
+            padding_height=1,
+            padding_width=1,
+        ),
+    )
     assert one.config is not None
     layers = [one, replace(one, name="b", config=one.config.model_copy())]
     for changed in (with_dtype(layers, "fp16"), with_batch_size(layers, 4)):
