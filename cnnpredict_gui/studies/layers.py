@@ -40,7 +40,7 @@ KINDS: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkLayer:
     """One layer of a network, or ``count`` identical ones.
 
