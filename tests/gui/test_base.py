@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import shiboken6
 from PySide6.QtCore import QPoint, QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -402,6 +402,21 @@ def test_failed_task_carries_our_error(qtbot: QtBot) -> None:
         pass
     assert isinstance(blocker.args[0], CnnPredictError) and blocker.args[0].hint == "add it"
     runner.shutdown()
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.75, 1.0])
+def test_a_colour_on_the_base_is_what_painting_it_half_transparent_gives(theme: Theme, share: float) -> None:
+    colour = QColor(theme.family("xgb"))
+    image = QImage(1, 1, QImage.Format.Format_RGB32)
+    image.fill(QColor(theme.base))
+    colour.setAlphaF(share)
+    painter = QPainter(image)
+    painter.fillRect(0, 0, 1, 1, colour)
+    painter.end()
+    seen, mixed = image.pixelColor(0, 0), theme.on_base(colour, share)
+    pairs = ((seen.red(), mixed.red()), (seen.green(), mixed.green()), (seen.blue(), mixed.blue()))
+    assert mixed.alpha() == 255 and all(abs(one - other) <= 2 for one, other in pairs)
 
 
 def test_followers_of_the_theme_are_told_in_turns_those_in_sight_first(qtbot: QtBot, qapp: QApplication) -> None:

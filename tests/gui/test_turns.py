@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from cnnpredict_gui.gui.compare import CompareView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
-from cnnpredict_gui.gui.turns import Turns
+from cnnpredict_gui.gui.turns import Turns, soon
 from cnnpredict_gui.gui.views import VIEWS
 from tests.gui.contract import settle
 
@@ -35,6 +37,27 @@ def test_what_comes_last_is_not_starved(qtbot: QtBot, qapp: QApplication) -> Non
         qapp.processEvents()
     qtbot.waitUntil(lambda: not turns.waiting)
     assert done[:2] == ["first 0", "last 0"] and done[-2:] == ["first 4", "last 4"]
+
+
+def test_pieces_of_different_owners_do_not_share_a_turn(qtbot: QtBot, qapp: QApplication) -> None:
+    owners, done = [QObject() for _ in range(3)], list[int]()
+    for number, owner in enumerate(owners):
+        Turns(owner).start(partial(done.append, number), partial(done.append, 10 + number))
+    counts = []
+    while len(done) < 6:
+        qapp.processEvents()
+        counts.append(len(done))
+    assert done == [0, 1, 2, 10, 11, 12]
+    assert all(later - before <= 1 for before, later in pairwise([0, *counts]))
+
+
+def test_nothing_is_done_for_who_is_gone(qtbot: QtBot, qapp: QApplication) -> None:
+    gone, here, done = QObject(), QObject(), list[str]()
+    soon(gone, partial(done.append, "gone"))
+    soon(here, partial(done.append, "here"))
+    delete(gone)
+    qtbot.waitUntil(lambda: bool(done))
+    assert done == ["here"]
 
 
 def test_a_view_made_in_pieces_is_finished_by_whoever_asks(qtbot: QtBot, context: AppContext) -> None:

@@ -55,6 +55,8 @@ def test_a_stride_seen_with_gemm_alone_is_an_extrapolation_with_winograd() -> No
     assert "stride 2 never measured with winograd" in reasons[3]
     assert reasons[4] == "kernel_size 5 never measured (seen 1, 3)"  # said once, for the target as a whole
     assert np.array_equal(domain.status(table[2:3]), [Status.EXTRAPOLATING])
+    assert TrainingDomain(card).reasons(table) is domain.reasons(table), "made once for all predictors of a target"
+    assert not domain.reasons(table).flags.writeable
 
 
 def test_each_side_that_was_not_measured_with_an_algorithm_is_told(tmp_path: Path) -> None:

@@ -84,6 +84,23 @@ def test_the_watch_sees_errors_messages_and_stalls(qtbot: QtBot) -> None:
     assert len(watch.problems) == 3 and watch.stalls[0].move == "a move" and watch.stalls[0].wall_ms > 150
 
 
+def test_what_the_walk_searches_is_not_counted(qtbot: QtBot) -> None:
+    watch = Watch()
+    watch.start()
+
+    def search() -> None:
+        with watch.not_counted():
+            time.sleep(1.0)
+        time.sleep(0.2)
+
+    try:
+        QTimer.singleShot(1, search)
+        qtbot.waitUntil(lambda: bool(watch.stalls))
+    finally:
+        watch.stop()
+    assert 150 < watch.stalls[0].wall_ms < 1_000
+
+
 def samples(memory: list[float], threads: list[int]) -> list[Sample]:
     return [Sample(10.0 * n, mb, count, 15, 1, 1000) for n, (mb, count) in enumerate(zip(memory, threads, strict=True))]
 
