@@ -27,7 +27,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """(round, layer) of everything that a stopwatch without a clock was asked for; it dies after ten times per run."""
     times: list[tuple[int, int]] = []
 
-    def run(_work: str, request: Message, record: Callable[[Message], None], _cancelled: object) -> None:
+    def run(_work: str, request: Message, record: Callable[[Message], None], _cancelled: object, *, measures: bool) -> None:
+        assert measures
         for count, (number, layer) in enumerate(request["tasks"]):
             if count == 10:
                 raise WorkerError("the child process was killed (SIGKILL)")
