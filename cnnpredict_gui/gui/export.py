@@ -126,7 +126,7 @@ def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Th
 
 def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
     """The picture of ``source`` as it is now, as an SVG document."""
-    size = source.export_size()
+    size, title = source.export_size(), source.export_name()
     drawing = _recorded(source, size, theme)
     yield
     store = QByteArray()
@@ -137,7 +137,7 @@ def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
     generator.setResolution(96)
     generator.setSize(size.toSize())
     generator.setViewBox(QRectF(0, 0, size.width(), size.height()))
-    generator.setTitle(source.export_name())
+    generator.setTitle(title)
     painter = QPainter(generator)
     try:
         painter.fillRect(QRectF(0, 0, size.width(), size.height()), QColor(theme.base))

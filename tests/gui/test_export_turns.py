@@ -8,9 +8,11 @@ import pytest
 from PySide6.QtCore import QPoint, QRectF, QSizeF, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPicture
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from cnnpredict_gui.gui import export
 from cnnpredict_gui.gui.context import AppContext
+from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.gui.turns import finished
 from tests.gui.conftest import Reports
@@ -99,3 +101,14 @@ def test_a_copied_picture_comes_in_turns(qtbot: QtBot, drawing: Drawing) -> None
 def test_what_cannot_be_saved_is_reported(drawing: Drawing, reports: Reports, tmp_path: Path) -> None:
     export.save_soon(drawing, tmp_path / "drawing.doc", LIGHT, 2, drawing.context.report)
     assert "drawing.doc" in reports.errors[0].message
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".csv"])
+def test_what_is_exported_may_be_deleted_meanwhile(qtbot: QtBot, context: AppContext, tmp_path: Path, suffix: str) -> None:
+    table = TableView(context, "Numbers", [Column("time_ms", "time (ms)", lambda row: row)], lambda row: row)
+    table.set_rows([1.5, 2.5])
+    path, told = tmp_path / f"numbers{suffix}", list[object]()
+    export.save_soon(table, path, LIGHT, 1, told.append)
+    delete(table)
+    qtbot.waitUntil(path.exists, timeout=5_000)
+    assert not told and path.stat().st_size > 10
