@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip, QWidget
 from shiboken6 import isValid
 
-from cnnpredict_gui.gui.turns import soon
+from cnnpredict_gui.gui.turns import Turns
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
@@ -191,7 +191,7 @@ class ThemeManager(QObject):
         self._applied = False
         self._followers: list[WeakMethod[Callable[[], None]]] = []
         self._waiting: list[WeakMethod[Callable[[], None]]] = []
-        self._telling = False
+        self._turns = Turns(self)
         style = QStyleFactory.create("Fusion")
         if style is not None:
             app.setStyle(style)
@@ -232,9 +232,8 @@ class ThemeManager(QObject):
         self.changed.emit(theme)
         self._followers = [one for one in self._followers if _widget_of(one) is not None]
         self._waiting = sorted(self._followers, key=lambda one: _is_in_sight(_widget_of(one)))
-        if not self._telling:
-            self._telling = True
-            soon(self, self._tell_some)
+        if not self._turns.waiting:
+            self._turns.start(self._tell_some)
 
     def follow(self, recolour: Callable[[], None]) -> None:
         """Call ``recolour``, a method of a widget, soon after each change: those in sight first, a few in each turn.
@@ -251,9 +250,8 @@ class ThemeManager(QObject):
             recolour = waiting()
             if recolour is not None and _widget_of(waiting) is not None:
                 recolour()
-        self._telling = bool(self._waiting)
-        if self._telling:
-            soon(self, self._tell_some)
+        if self._waiting:
+            self._turns.start(self._tell_some)
         else:
             self.settled.emit()
 

@@ -82,7 +82,7 @@ class Watch(QObject):
 
     def listen(self) -> None:
         """Measure turns from now on."""
-        self._last = (time.perf_counter(), time.thread_time())
+        self._last = _clocks()
         self._timer.start()
 
     def pause(self) -> None:
@@ -92,13 +92,13 @@ class Watch(QObject):
     @contextmanager
     def not_counted(self) -> Iterator[None]:
         """Leave what the walk does here out of the turn: no user looks through all widgets of the program."""
-        before = (time.perf_counter(), time.thread_time())
+        before = _clocks()
         yield
-        now = (time.perf_counter(), time.thread_time())
+        now = _clocks()
         self._last = (self._last[0] + now[0] - before[0], self._last[1] + now[1] - before[1])
 
     def _tick(self) -> None:
-        now = (time.perf_counter(), time.thread_time())
+        now = _clocks()
         wall, cpu = (1e3 * (new - old) for new, old in zip(now, self._last, strict=True))
         self._last = now
         self.turns += 1
@@ -153,3 +153,8 @@ class Watch(QObject):
             if least > most:
                 found.append(f"{name}: at most {most} after the warm-up, at least {least} at the end")
         return found
+
+
+def _clocks() -> tuple[float, float]:
+    """Wall clock and processor time of this thread in seconds."""
+    return time.perf_counter(), time.thread_time()

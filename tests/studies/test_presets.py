@@ -8,11 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.errors import ConfigError, DataFileError, UnknownNameError
 from cnnpredict_gui.infra.paths import resources_dir
 from cnnpredict_gui.studies import presets
-from cnnpredict_gui.studies.layers import KINDS, conv_layer, totals, with_batch_size, with_dtype
+from cnnpredict_gui.studies.layers import KINDS, totals, with_batch_size, with_dtype
 from cnnpredict_gui.studies.presets import list_presets, preset
 
 # num_params and GFLOPS (in fact multiply-accumulates, 1e9) as in torchvision's documentation, tables of the pre-trained
@@ -234,22 +233,10 @@ def _elements(shape: tuple[int, ...]) -> int:
 
 
 def test_equal_layers_share_what_is_changed_and_keep_what_is_not() -> None:
-    one = conv_layer(
-        "a",
-        ConvConfig(
-            input_channels=3,
-            input_height=8,
-            input_width=8,
-            output_channels=4,
-            kernel_height=3,
-            kernel_width=3,
-            padding_height=1,
-            padding_width=1,
-        ),
-    )
+    one = preset("alexnet").layers()[0]
     assert one.config is not None
     layers = [one, replace(one, name="b", config=one.config.model_copy())]
     for changed in (with_dtype(layers, "fp16"), with_batch_size(layers, 4)):
-        assert [layer.name for layer in changed] == ["a", "b"] and changed[0].config is changed[1].config
+        assert [layer.name for layer in changed] == [one.name, "b"] and changed[0].config is changed[1].config
     for kept in (with_dtype(layers, "fp32"), with_batch_size(layers, 1)):
         assert kept[0] is one and kept[1].config == one.config
