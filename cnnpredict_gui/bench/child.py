@@ -15,7 +15,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 from typing import Any
 
@@ -27,8 +27,11 @@ Work = Callable[[Message, Callable[[Message], None]], Message]
 Inbox = SimpleQueue[bytes | None]
 #: How often a parent looks whether it was cancelled, and how long a killed process may take to be gone, in seconds.
 _TICK, _GRACE = 0.1, 5.0
-#: How far work that nobody times steps back; POSIX counts to 19.
-_NICENESS = 10
+#: How far work steps back before the window, by whether it measures times; POSIX counts to 19. A machine that has nothing
+#: else to do gives it all the same.
+_NICENESS = {False: 10, True: 5}
+#: Held while a child process measures: two at once would slow each other down, and both measure wrong.
+_measuring = Lock()
 _MEMORY = "use fewer rows or models at a time, or close other programs"
 #: What Windows calls an access violation, a stack overflow and memory that ran out.
 _WINDOWS_CODES = {0xC0000005: "access violation", 0xC00000FD: "stack overflow", 0xC0000017: "no memory"}
@@ -45,7 +48,7 @@ def run_in_child(
     """Run ``work`` in a fresh process and wait for its result.
 
     The process is gone when this returns, whatever it was doing; and it ends by itself if this process dies. It leaves the
-    processor to the window when both want it, unless it ``measures`` times.
+    processor to the window when both want it.
 
     Args:
         work: ``package.module:function``.
@@ -53,12 +56,30 @@ def run_in_child(
         on_message: Called in this thread with each progress message.
         cancelled: Asked ten times a second; true kills the process.
         timeout: Most seconds the work may take.
-        measures: Whether it must not be held up.
+        measures: Whether it measures times: only one may do that at a time.
 
     Raises:
-        WorkerError: it failed, died (the message says of what) or took too long.
+        WorkerError: it failed, died (the message says of what) or took too long, or another one measures.
         CancelledByUserError: ``cancelled`` said so.
     """
+    if not measures:
+        return _run(work, request, on_message, cancelled, timeout, measures)
+    if not _measuring.acquire(timeout=_GRACE):  # one that was cancelled may still be ending
+        raise WorkerError("another measurement is running", "wait for it or cancel it: two at once would slow each other down")
+    try:
+        return _run(work, request, on_message, cancelled, timeout, measures)
+    finally:
+        _measuring.release()
+
+
+def _run(
+    work: str,
+    request: Message,
+    on_message: Callable[[Message], None] | None,
+    cancelled: Callable[[], bool] | None,
+    timeout: float | None,
+    measures: bool,
+) -> Message:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, work, json.dumps(request), measures), daemon=True, name=work)
@@ -165,8 +186,8 @@ def _serve(pipe: Connection, work: str, request: str, measures: bool) -> None:
 
     Thread(target=_end_with_parent, name="end with the parent", daemon=True).start()
     open_missing_streams()
-    if not measures and hasattr(os, "nice"):
-        os.nice(_NICENESS)
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS[measures])
     try:
         module, _, name = work.partition(":")
         function: Work = getattr(import_module(module), name)

@@ -14,6 +14,7 @@ import pyqtgraph as pg
 from PySide6.QtWidgets import QGraphicsItem
 
 from cnnpredict_gui.gui.format import sig3
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.theme import Theme
 
 
@@ -26,6 +27,7 @@ class NumberAxis(pg.AxisItem):  # type: ignore[misc]
     #: Steps within a decade, densest first; then whole decades.
     _STEPS = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
     _LABEL_PX: ClassVar = {"bottom": 44, "top": 44, "left": 20, "right": 20}
+    paint = told(pg.AxisItem.paint)
 
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation=orientation)

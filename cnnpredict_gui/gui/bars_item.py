@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.pixel_item import PixelItem
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.symbols import draw_symbol, hatch
 
 _MAX_THICKNESS = 20
@@ -78,6 +79,7 @@ class BarsItem(PixelItem):
             return QColor(self.theme.series[bar.series % len(self.theme.series)])
         return QColor(self.theme.family(bar.family))
 
+    @told
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
         painter.save()

@@ -20,9 +20,14 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.legend import Legend
 from cnnpredict_gui.gui.menus import pop_up
+from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 pg.setConfigOptions(antialias=True)
+
+
+class Drawing(PaintedInTurns, pg.GraphicsLayoutWidget):  # type: ignore[misc]
+    """The drawing area of a chart."""
 
 
 class ChartView(QWidget):
@@ -39,7 +44,7 @@ class ChartView(QWidget):
         super().__init__()
         self.context = context
         self.plots: list[pg.PlotItem] = []
-        self.graphics = pg.GraphicsLayoutWidget()
+        self.graphics = Drawing()
         self.graphics.setFrameShape(self.graphics.Shape.NoFrame)
         # Of one colour: else a picture of it is kept, as large as the chart was ever drawn.
         self.graphics.setCacheMode(self.graphics.CacheModeFlag.CacheNone)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cnnpredict_gui.infra.csv_text import Cell, csv_text
+from cnnpredict_gui.infra.csv_text import Cell, csv_lines, csv_text
 
-__all__ = ["Cell", "csv_text"]
+__all__ = ["Cell", "csv_lines", "csv_text"]

@@ -16,12 +16,13 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis
 from cnnpredict_gui.gui.pixel_item import PixelItem
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.series import SeriesStyle
-from cnnpredict_gui.gui.symbols import draw_symbols, line_segments
+from cnnpredict_gui.gui.symbols import draw_dashed, draw_symbols, line_segments
 
 #: About so many points of a curve get a symbol, besides those without neighbours.
 _SYMBOLS = 14
-_MARK_PX = 3.5
+_MARK_PX, _LINE_PX = 3.5, 1.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,7 @@ class CurvesItem(PixelItem):
         self.present = math.nan
         self.bands = True
 
+    @told
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
         painter.save()
@@ -146,18 +148,15 @@ class CurvesItem(PixelItem):
         x, y = _pixels(transform, curve.x, np.where(there, curve.y, 0.0))
         joined = np.append(there[:-1] & there[1:], False)
         outside = np.append(curve.extrapolating[:-1] | curve.extrapolating[1:], False)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        solid, dashed = joined & ~outside, joined & outside
-        painter.setPen(QPen(QColor(curve.style.colour), 1.8))
-        starts = np.flatnonzero(solid)
+        colour, base = QColor(curve.style.colour), QColor(self.theme.base)
+        for start, end in runs(joined & outside):
+            draw_dashed(painter, x[start : end + 1], y[start : end + 1], colour, _LINE_PX)
+        starts = np.flatnonzero(joined & ~outside)
+        painter.setPen(QPen(colour, _LINE_PX))
         painter.drawLines(line_segments(x[starts], y[starts], x[starts + 1], y[starts + 1]))
-        if dashed.any():
-            painter.setPen(QPen(QColor(curve.style.colour), 1.8, Qt.PenStyle.DashLine))
-            painter.drawPath(pg.arrayToQPath(x, y, connect=dashed.astype(np.int32)))
         alone = there & ~joined & ~np.append(False, joined[:-1])
         marked = alone.copy()
         marked[:: max(1, len(x) // _SYMBOLS)] |= there[:: max(1, len(x) // _SYMBOLS)]
-        colour, base = QColor(curve.style.colour), QColor(self.theme.base)
         for part, fill, edge in ((marked & ~curve.extrapolating, colour, base), (marked & curve.extrapolating, base, colour)):
             draw_symbols(painter, x[part], y[part], curve.style.symbol, 7.5, fill, edge)
 

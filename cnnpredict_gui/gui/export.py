@@ -6,7 +6,7 @@ A widget that can be exported implements :class:`Exportable`: it paints itself o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +17,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError, OutputError
-from cnnpredict_gui.gui.csv_text import Cell, csv_text
+from cnnpredict_gui.gui.csv_text import Cell, csv_lines, csv_text
 from cnnpredict_gui.gui.file_dialogs import ask_to_save
 from cnnpredict_gui.gui.theme import LIGHT, Theme
 from cnnpredict_gui.gui.turns import Steps, finished, in_turns
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PNG_SCALES = (1, 2, 3, 4)
 #: Pixels of a picture that are painted in one turn of the event loop, in some 20 ms.
 _BAND_PIXELS = 2_000_000
+#: Lines of a table that are made in one turn, in some 10 ms.
+_LINES = 400
 Report = Callable[[CnnPredictError], None]
 
 
@@ -51,11 +53,12 @@ PREFERRED = Preferred()
 class Data:
     """The numbers behind a chart or table. Column names carry their unit, e.g. ``time_ms``.
 
-    ``constants`` become further columns with the same value in every row: configuration, version and the like.
+    ``rows`` may be made while they are read, once and in any thread, from what does not change. ``constants`` become further
+    columns with the same value in every row: configuration, version and the like.
     """
 
     columns: tuple[str, ...]
-    rows: Sequence[Sequence[Cell]]
+    rows: Iterable[Sequence[Cell]]
     constants: dict[str, Cell] = field(default_factory=dict)
 
 
@@ -225,9 +228,12 @@ def copy_data(source: Exportable, report: Report) -> None:
 
 
 def _tabbed(source: Exportable) -> Steps[str]:
-    data = source.export_data()
-    yield
-    return csv_text(data.columns, data.rows, data.constants, separator="\t")
+    data, lines = source.export_data(), list[str]()
+    for number, line in enumerate(csv_lines(data.columns, data.rows, data.constants, separator="\t")):
+        lines.append(line)
+        if number % _LINES == 0:
+            yield
+    return "".join(lines)
 
 
 def export_menu(source: Exportable, theme: Callable[[], Theme], parent: QWidget, report: Report) -> QMenu:

@@ -31,6 +31,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.curves import ValueAxis, runs
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval_words, sig3
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.series import KIND_AXES, predictor_title
 from cnnpredict_gui.gui.sweep_chart import sweep_data
 from cnnpredict_gui.gui.sweep_data import Curve, SweepAnswer
@@ -89,6 +90,7 @@ class CellsItem(pg.GraphicsObject):  # type: ignore[misc]
     def boundingRect(self) -> QRectF:
         return QRectF(0, 0, *self.times.shape)
 
+    @told
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
         painter.save()
@@ -148,7 +150,7 @@ def _ink(colour: QColor) -> QColor:
 class HeatMap(ChartView):
     """Times of one predictor over two parameters; arrow keys move a cell cursor, Return or a double click takes it over."""
 
-    def __init__(self, context: AppContext, picked: Callable[[int], None] | None = None) -> None:
+    def __init__(self, context: AppContext, picked: Callable[[SweepAnswer, int], None] | None = None) -> None:
         self.answer: SweepAnswer | None = None
         self.curve: Curve | None = None
         self.cells = CellsItem()
@@ -257,8 +259,8 @@ class HeatMap(ChartView):
         return False
 
     def _pick(self, cell: tuple[int, int] | None) -> None:
-        if self._picked is not None and cell is not None:
-            self._picked(self.point_of(cell))
+        if self._picked is not None and self.answer is not None and cell is not None:
+            self._picked(self.answer, self.point_of(cell))
 
     def export_data(self) -> Data:
         """Every answer of the sweep, refused points too."""

@@ -49,7 +49,7 @@ class HelpWindow(QDialog):
         layout.setSpacing(GRID)
         layout.addWidget(self.search)
         layout.addWidget(splitter, 1)
-        context.theme.changed.connect(self._render)
+        context.theme.follow(self._render)
         self._list_pages("")
         self.show_page(FIRST)
 

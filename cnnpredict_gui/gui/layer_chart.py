@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
@@ -93,21 +93,27 @@ class LayerChart(ChartView):
             item.time, item.low, item.high = (v[there] * counts for v in (result.time_ms, result.low_ms, result.high_ms))
             item.status = result.status[there]
             item.measured = np.array(result.measured_ms)[there] * counts if result.measured_ms else np.array([])
-            item.colour = self._theme.family(result.family)
-            item.log = self.log.isChecked()
+            item.log, item.family = self.log.isChecked(), result.family
             kind = KIND_TEXTS[result.target.time_kind]
             item.title = f"{predictor_title(result.target, result.family)} · {kind} (ms)"
         self._scale([result.target.time_kind for result in results])
+        self._colour()
+        self.show_layer(self.layer)
+        self.settle()
+
+    def _colour(self) -> None:
+        """Strips and legend in the colours of the theme."""
         items = [strip.item for strip in self.strips]
+        for item in items:
+            item.colour = self._theme.family(item.family)
+            item.update()
         hatched = any((item.status == Status.EXTRAPOLATING).any() for item in items)
         marked = any((item.measured > 0).any() for item in items)
         crossed = any(np.isnan(item.time).any() for item in items)
         entries = [("extrapolated", self._theme.muted, "hatch")] if hatched else []
         entries += [("measured on this machine", self._theme.text, "line")] if marked else []
         self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
-        self.legend.setVisible(bool(self.legend.entries))
-        self.show_layer(self.layer)
-        self.settle()
+        self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
 
     def _arrange(self, count: int) -> None:
         """As many strips as there are predictors, the layers' numbers below the last."""
@@ -140,7 +146,7 @@ class LayerChart(ChartView):
             for strip in (*self.strips, *self._spare):
                 strip.recolour(theme)
             colour_axis(self.numbers, theme)
-            self._redraw()
+            self._colour()
 
     def show_layer(self, layer: int) -> None:
         """Mark a layer (index into all layers; -1 for none)."""
@@ -225,15 +231,17 @@ class LayerChart(ChartView):
         """Every layer for every predictor, those that are not predicted too."""
         if self.answer is None:
             return Data((), [])
-        rows: list[tuple[Cell, ...]] = []
-        for result in self.answer.prediction.results:
-            head = (result.predictor, FAMILIES[result.family], result.target.name, TIME_KINDS[result.target.time_kind])
-            for row in self.answer.rows(result.predictor):
-                layer, answer = row.layer, row.answer
-                times = (answer.time_ms, answer.low_ms, answer.high_ms) if answer else (math.nan,) * 3
-                label = layer.config.label() if layer.config else ""
-                rows.append((row.index + 1, layer.name, layer.kind, label, layer.count, *head, *times, row.share, row.verdict))
-        return Data(LAYER_COLUMNS, rows, network_constants(self.answer))
+        return Data(LAYER_COLUMNS, _cells(self.answer), network_constants(self.answer))
+
+
+def _cells(answer: NetworkAnswer) -> Iterator[tuple[Cell, ...]]:
+    for result in answer.prediction.results:
+        head = (result.predictor, FAMILIES[result.family], result.target.name, TIME_KINDS[result.target.time_kind])
+        for row in answer.rows(result.predictor):
+            layer, found = row.layer, row.answer
+            times = (found.time_ms, found.low_ms, found.high_ms) if found else (math.nan,) * 3
+            label = layer.config.label() if layer.config else ""
+            yield row.index + 1, layer.name, layer.kind, label, layer.count, *head, *times, row.share, row.verdict
 
 
 LAYER_COLUMNS = (

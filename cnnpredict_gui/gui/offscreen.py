@@ -127,8 +127,11 @@ class OffscreenRun(QObject):
         if path is None or asked not in (window.current_view(), window.current_place()):
             raise OutputError(f"there is no view {asked!r}", f"use one of {', '.join(window.places())}")
         from cnnpredict_gui.gui.export import save_png
+        from cnnpredict_gui.gui.painting import PaintedInTurns
 
-        save_png(window.grab().toImage(), path)
+        with PaintedInTurns.at_once():
+            picture = window.grab().toImage()
+        save_png(picture, path)
 
     def _smoke_test(self) -> None:
         import psutil

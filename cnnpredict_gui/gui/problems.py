@@ -6,8 +6,10 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
+from typing import Any, ParamSpec
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, Slot, qInstallMessageHandler
 
@@ -24,6 +26,7 @@ _QT_LEVELS = {
     QtMsgType.QtCriticalMsg: logging.ERROR,
     QtMsgType.QtFatalMsg: logging.CRITICAL,
 }
+P = ParamSpec("P")
 Show = Callable[[CnnPredictError, Path | None], None]
 
 
@@ -79,3 +82,20 @@ class Problems(QObject):
 def log_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str | None) -> None:
     """Write a message of Qt to the log."""
     qt_logger.log(_QT_LEVELS.get(kind, logging.WARNING), "%s", text)
+
+
+def told(method: Callable[P, Any]) -> Callable[P, Any]:
+    """A method that Qt calls many times for one call of Qt, e.g. to paint a chart, with its errors told at once.
+
+    Left to PySide 6.10 they would wait until Qt returns, and the second of them would end the program.
+    """
+
+    @wraps(method)
+    def safely(*args: P.args, **kwargs: P.kwargs) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            sys.excepthook(type(error), error, error.__traceback__)
+            return None
+
+    return safely

@@ -16,6 +16,7 @@ from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.pixel_item import PixelItem
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.symbols import hatch, line_segments
 from cnnpredict_gui.gui.theme import Theme
 
@@ -33,10 +34,11 @@ class StripItem(PixelItem):
         self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
         #: Times measured on this machine, NaN where there is none; empty for none at all.
         self.measured: Floats = np.array([])
-        self.colour = "#000000"
+        self.family, self.colour = "", "#000000"
         self.log = False
         self.cursor = -1
 
+    @told
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         transform = painter.transform()
         painter.save()

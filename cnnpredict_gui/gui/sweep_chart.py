@@ -42,7 +42,7 @@ class SweepChart(ChartView):
     The crosshair follows the mouse, and Left, Right, Home, End; Return or a double click hands its point to ``picked``.
     """
 
-    def __init__(self, context: AppContext, picked: Callable[[int], None] | None = None) -> None:
+    def __init__(self, context: AppContext, picked: Callable[[SweepAnswer, int], None] | None = None) -> None:
         self.answer: SweepAnswer | None = None
         self.items: dict[str, CurvesItem] = {}
         #: Every plot and its item that were ever needed, by time kind.
@@ -292,8 +292,8 @@ class SweepChart(ChartView):
         return False
 
     def _pick(self, point: int) -> None:
-        if self._picked is not None and point >= 0:
-            self._picked(point)
+        if self._picked is not None and self.answer is not None and point >= 0:
+            self._picked(self.answer, point)
 
     # -- export -------------------------------------------------------------------------------------------------------
 
@@ -324,12 +324,13 @@ def sweep_data(answer: SweepAnswer | None) -> Data:
     if answer is None:
         return Data((), [])
     names = answer.result.parameters
-    rows: list[tuple[Cell, ...]] = []
-    for row in answer.rows:
-        found, target = row.prediction, row.target
-        head = (*row.values, row.predictor, row.family, target.name, target.time_kind)
-        rows.append((*head, found.time_ms, found.low_ms, found.high_ms, found.verdict))
-    return Data((*(f"swept_{name}" for name in names), *RESULT_COLUMNS), rows, sweep_constants(answer))
+    return Data((*(f"swept_{name}" for name in names), *RESULT_COLUMNS), map(_cells, answer.rows), sweep_constants(answer))
+
+
+def _cells(row: SweepRow) -> tuple[Cell, ...]:
+    found, target = row.prediction, row.target
+    head = (*row.values, row.predictor, row.family, target.name, target.time_kind)
+    return *head, found.time_ms, found.low_ms, found.high_ms, found.verdict
 
 
 def sweep_constants(answer: SweepAnswer) -> dict[str, Cell]:

@@ -137,13 +137,11 @@ class SweepView(View):
         if self.choice.has_second:
             self._ask()
 
-    def _take_over(self, point: int) -> None:
-        """Make a point of the sweep the layer of the panel."""
+    def _take_over(self, answer: SweepAnswer, point: int) -> None:
+        """Make a point of an answer, as a chart shows it, the layer of the panel."""
         from cnnpredict_gui.studies.sweep import with_values
 
-        if self.answer is None:
-            return
-        result = self.answer.result
+        result = answer.result
         try:
             config = with_values(result.config, dict(zip(result.parameters, result.points[point], strict=True)))
         except CnnPredictError as error:

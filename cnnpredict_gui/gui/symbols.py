@@ -11,6 +11,9 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from cnnpredict_gui.core.table import Floats
 
+#: Dashes and the gaps between them, before the ends of the pen are added and taken off.
+_DASH_PX, _GAP_PX = 6.0, 5.0
+_LONG_PX = 10_000.0
 _CORNERS: dict[str, list[tuple[float, float]]] = {
     "s": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
     "t1": [(0, -1.1), (1.05, 0.85), (-1.05, 0.85)],
@@ -94,6 +97,23 @@ def joined(x: Floats, y: Floats) -> list[QLineF]:
     which takes up to seventy times as long.
     """
     return line_segments(x[:-1], y[:-1], x[1:], y[1:])
+
+
+def draw_dashed(painter: QPainter, x: Floats, y: Floats, colour: QColor, width: float) -> None:
+    """Draw a dashed line through points, arrays of shape (n,) in pixels.
+
+    Lengths are taken along the line, so a dash may cut a corner by a pixel or two. Qt's own dashes take four times as long,
+    but Qt leaves out those beyond the edges: they are for lines far longer than a screen, seen when zoomed in.
+    """
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
+    painter.setPen(QPen(colour, width))
+    if along[-1] > _LONG_PX:
+        painter.setPen(QPen(colour, width, Qt.PenStyle.DashLine))
+        painter.drawPolyline(QPolygonF(list(map(QPointF, x.tolist(), y.tolist()))))
+        return
+    starts = np.arange(0.0, along[-1], _DASH_PX + _GAP_PX)
+    ends = np.minimum(starts + _DASH_PX, along[-1])
+    painter.drawLines(line_segments(*(np.interp(places, along, values) for places in (starts, ends) for values in (x, y))))
 
 
 def line_segments(x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[QLineF]:

@@ -36,6 +36,8 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, copy_data, export_menu
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.menus import pop_up
+from cnnpredict_gui.gui.painting import PaintedInTurns
+from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.theme import Theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -169,6 +171,7 @@ class RowsModel(QAbstractTableModel):
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self.columns)
 
+    @told
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         column, row = self.columns[index.column()], self.at(index.row())
         if role == Qt.ItemDataRole.DisplayRole:
@@ -183,6 +186,7 @@ class RowsModel(QAbstractTableModel):
             return QColor(colour) if colour else None
         return None
 
+    @told
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal:
             return None
@@ -197,7 +201,7 @@ class RowsModel(QAbstractTableModel):
         return None
 
 
-class TableView(QTableView):
+class TableView(PaintedInTurns, QTableView):
     """A table of row objects.
 
     Args:
@@ -339,12 +343,9 @@ class TableView(QTableView):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         pop_up(self.make_menu(), event.globalPos())
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint as ever, but from Python, which keeps its lock meanwhile.
-
-        Qt asks the model some two thousand questions; while a prediction is computed, each would wait for the lock.
-        """
-        super().paintEvent(event)
+    def paint_now(self, event: QPaintEvent) -> None:
+        self.fill(event.rect())
+        super().paint_now(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the row without scrolling sideways to the cell that was hit."""
@@ -421,7 +422,7 @@ class TableView(QTableView):
 
     def _data(self, rows: list[Any]) -> Data:
         columns = self.rows_model.columns
-        values = [tuple(column.value(row) for column in columns) for row in rows]
+        values = (tuple(column.value(row) for column in columns) for row in rows)
         return Data(tuple(column.key for column in columns), values, self._constants())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Cell = str | int | float | bool | None
 #: A text cell that begins with one of these could run as a formula.
@@ -18,11 +18,18 @@ def csv_text(
     Numbers keep their full precision; NaN and None become empty cells. Texts that look like formulas get a leading
     apostrophe.
     """
+    return "".join(csv_lines(columns, rows, constants, separator))
+
+
+def csv_lines(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], constants: Mapping[str, Cell] | None = None, separator: str = ","
+) -> Iterator[str]:
+    """The lines of :func:`csv_text` with their ends, one by one."""
     fixed = constants or {}
     tail = [_cell(value, separator) for value in fixed.values()]
-    lines = [separator.join(_cell(name, separator) for name in (*columns, *fixed))]
-    lines += [separator.join([*(_cell(value, separator) for value in row), *tail]) for row in rows]
-    return "\r\n".join(lines) + "\r\n"
+    yield separator.join(_cell(name, separator) for name in (*columns, *fixed)) + "\r\n"
+    for row in rows:
+        yield separator.join([*(_cell(value, separator) for value in row), *tail]) + "\r\n"
 
 
 def _cell(value: Cell, separator: str) -> str:

@@ -6,7 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Pipe
+from threading import Event, Thread
 from time import monotonic, sleep
 
 import pytest
@@ -62,10 +64,30 @@ def niceness(request: Message, send: Callable[[Message], None]) -> Message:
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="this system knows no niceness")
-def test_work_steps_back_unless_it_measures_times() -> None:
+def test_work_steps_back_before_the_window_and_less_so_when_it_measures() -> None:
     here = os.nice(0)
-    assert run_in_child(f"{__name__}:niceness", {})["niceness"] > here or here >= 19
-    assert run_in_child(f"{__name__}:niceness", {}, measures=True) == {"niceness": here}
+    measuring = run_in_child(f"{__name__}:niceness", {}, measures=True)["niceness"]
+    assert here < measuring < run_in_child(f"{__name__}:niceness", {})["niceness"] or here >= 9
+
+
+def test_only_one_measures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnpredict_gui.bench.child._GRACE", 0.1)
+    started, stop, ended = Event(), Event(), Event()
+
+    def measure() -> None:
+        with suppress(CancelledByUserError):
+            run_in_child(f"{__name__}:sleep_long", {}, lambda _: started.set(), cancelled=stop.is_set, measures=True)
+        ended.set()
+
+    Thread(target=measure).start()
+    assert started.wait(60)
+    with pytest.raises(WorkerError, match="another measurement is running"):
+        run_in_child(f"{__name__}:niceness", {}, measures=True)
+    assert run_in_child(f"{__name__}:niceness", {})
+    monkeypatch.setattr("cnnpredict_gui.bench.child._GRACE", 60.0)
+    stop.set()
+    assert run_in_child(f"{__name__}:niceness", {}, measures=True)
+    assert ended.wait(60)
 
 
 def test_cancel_and_timeout_end_the_process() -> None:
@@ -84,6 +106,7 @@ def test_a_child_without_streams_may_write_to_them(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.setattr("sys.stdout", None)
         patched.setattr("sys.stderr", None)
+        patched.setattr("os.nice", lambda _: 0, raising=False)
         _serve(theirs, f"{__name__}:talk", "{}", measures=True)
         sys.stdout.close()
         sys.stderr.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QTabWidget,
     QWidget,
 )
+from shiboken6 import isValid
 
 from cnnpredict_gui.gui.app import Application
 from cnnpredict_gui.gui.charts import ChartView
@@ -31,7 +32,8 @@ from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT
 from cnnpredict_gui.studies.own_presets import OwnPresets
 
-Move = Callable[["Mover"], object]
+#: A move; one of several inputs yields between them, for a user makes one after the other.
+Move = Callable[["Mover"], Iterator[None] | None]
 _TEXTS = (
     *("", "1,2,4,...,64", "16:256:16", "1:9", "0", "-3", "a", "1,,2", "7:1:2", "1:100000"),
     *("resnet", "l40s", "é ✓", "=1+1", "9" * 30),
@@ -84,12 +86,13 @@ class Mover:
 # -- the layer and the predictors -------------------------------------------------------------------------------------
 
 
-def drag_a_parameter(m: Mover) -> None:
+def drag_a_parameter(m: Mover) -> Iterator[None]:
     """A few values of one box, as the wheel or an arrow key would set them."""
     box = m.rng.choice(list(m.application.panel.form.boxes.values()))
     step = m.rng.choice((-16, -1, 1, 2, 16, 1000))
     for _ in range(m.rng.randrange(1, 8)):
         box.setValue(box.value() + step)
+        yield
 
 
 def choose_in_a_box(m: Mover) -> None:
@@ -112,9 +115,10 @@ def look_at_a_predictor(m: Mover) -> None:
     m.context.state.set_favourite(name, m.rng.random() < 0.5)
 
 
-def undo_and_redo(m: Mover) -> None:
+def undo_and_redo(m: Mover) -> Iterator[None]:
     for _ in range(m.rng.randrange(1, 12)):
         m.rng.choice((m.context.state.undo_stack.undo, m.context.state.undo_stack.redo))()
+        yield
 
 
 def pin(m: Mover) -> None:
@@ -158,16 +162,22 @@ def trigger_a_command(m: Mover) -> None:
     m.rng.choice(actions).trigger()
 
 
-def use_the_palette(m: Mover) -> None:
+def use_the_palette(m: Mover) -> Iterator[None]:
     m.context.actions["tools.palette"].trigger()
     palettes = [one for one in QApplication.topLevelWidgets() if isinstance(one, CommandPalette) and one.isVisible()]
     for palette in palettes:
-        for line in m.children(QLineEdit, palette):
-            QTest.keyClicks(line, m.rng.choice(("net", "dark", "vgg", "xgb", "pin", "zzz", "help")))
-        for _ in range(m.rng.randrange(3)):
-            QTest.keyClick(palette, Qt.Key.Key_Down)
-        QTest.keyClick(palette, m.rng.choice((Qt.Key.Key_Escape, Qt.Key.Key_Return)))
-        palette.close()
+        yield
+        keys: list[str | Qt.Key] = [*m.rng.choice(("net", "dark", "vgg", "xgb", "pin", "zzz", "help"))]
+        keys += [Qt.Key.Key_Down] * m.rng.randrange(3) + [m.rng.choice((Qt.Key.Key_Escape, Qt.Key.Key_Return))]
+        for key in keys:
+            if not (isValid(palette) and palette.isVisible()):
+                break
+            line = palette.focusWidget() or palette
+            QTest.keyClicks(line, key) if isinstance(key, str) else QTest.keyClick(line, key)
+            yield
+        else:
+            if isValid(palette):
+                palette.close()
 
 
 def close_dialogs(m: Mover) -> None:
@@ -267,10 +277,11 @@ def press_a_button(m: Mover) -> None:
         QTest.mouseClick(m.rng.choice(buttons), Qt.MouseButton.LeftButton)
 
 
-def press_keys(m: Mover) -> None:
+def press_keys(m: Mover) -> Iterator[None]:
     for _ in range(m.rng.randrange(1, 8)):
         target = QApplication.focusWidget() or m.window
         QTest.keyClick(target, m.rng.choice(_KEYS), m.rng.choice(_MODIFIERS))
+        yield
 
 
 def type_into_a_box(m: Mover) -> None:
@@ -283,13 +294,15 @@ def type_into_a_box(m: Mover) -> None:
             QTest.keyClick(line, Qt.Key.Key_Return)
 
 
-def hover_and_scroll(m: Mover) -> None:
+def hover_and_scroll(m: Mover) -> Iterator[None]:
     """The mouse over the charts of the view in front."""
     charts = m.children(ChartView)
     if charts:
-        viewport = m.rng.choice(charts).graphics.viewport()
+        chart = m.rng.choice(charts)
         for _ in range(5):
-            QTest.mouseMove(viewport, m.place_in(viewport))
+            if isValid(chart) and chart.isVisible():
+                QTest.mouseMove(chart.graphics.viewport(), m.place_in(chart.graphics.viewport()))
+            yield
 
 
 def other_digits(m: Mover) -> None:

@@ -129,7 +129,8 @@ class Walk(QObject):
         self._watch.move = move.__name__
         self.report.moves[move.__name__] += 1
         try:
-            move(self._mover)
+            for _ in move(self._mover) or ():
+                _go_on(0)
         except CnnPredictError as error:
             self._application.context.report(error)
         except Exception as error:
