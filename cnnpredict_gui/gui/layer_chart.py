@@ -26,8 +26,11 @@ from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.strip_item import Strip
 from cnnpredict_gui.gui.switch import LogSwitch, Switch
 from cnnpredict_gui.gui.theme import Theme
+from cnnpredict_gui.gui.turns import Turns
 
 _STRIP_PX = 96
+#: Strips that are made in one turn of the event loop, in some 12 ms.
+_STRIPS = 12
 
 
 class LayerChart(ChartView):
@@ -39,8 +42,9 @@ class LayerChart(ChartView):
     def __init__(self, context: AppContext, chosen: Callable[[int], None], picked: Callable[[int], None]) -> None:
         self.answer: NetworkAnswer | None = None
         self.strips: list[Strip] = []
-        #: Strips that stand ready for more predictors: to make thirty takes longer than a frame.
+        #: Strips that stand ready for more predictors.
         self._spare: list[Strip] = []
+        self._turns = Turns(self)
         self.convolutions: list[int] = []
         self.layer = -1
         super().__init__(
@@ -84,6 +88,11 @@ class LayerChart(ChartView):
             return
         self.set_empty(not results, "Choose predictors in the list on the left to see their times.")
         if answer is None or not results:
+            return
+        missing = len(results) - len(self.strips) - len(self._spare)
+        self._spare += [Strip(self._theme) for _ in range(min(missing, _STRIPS))]
+        if missing > _STRIPS:
+            self._turns.start(self._redraw)
             return
         self._arrange(len(results))
         there = np.array(self.convolutions)

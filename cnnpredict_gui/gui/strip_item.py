@@ -51,7 +51,7 @@ class StripItem(PixelItem):
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         width = abs(transform.m11())
         x: Floats = (np.arange(len(self.time), dtype=np.float64) + 0.5) * transform.m11() + transform.dx()
-        if self.cursor >= 0:
+        if 0 <= self.cursor < len(x):
             shade = QColor(self.theme.accent)
             shade.setAlpha(60)
             painter.fillRect(QRectF(x[self.cursor] - width / 2, area.top(), width, area.height()), shade)
