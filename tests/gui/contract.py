@@ -29,6 +29,7 @@ from pytestqt.qtbot import QtBot
 from cnnpredict_gui.gui.charts import ChartView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import save
+from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.strip_chart import StripChart
 from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT
@@ -79,6 +80,12 @@ def spoken_name(widget: QWidget) -> str:
     return widget.text() if isinstance(widget, QAbstractButton) else ""
 
 
+def picture(widget: QWidget) -> QImage:
+    """What a widget looks like; nothing in it waits for another turn to be painted."""
+    with PaintedInTurns.at_once():
+        return widget.grab().toImage()
+
+
 class WidgetContract:
     """Tests for every widget. ``make`` builds it with data to show; ``channel`` names its prediction channel, if any."""
 
@@ -123,7 +130,7 @@ class WidgetContract:
         for theme in (LIGHT, DARK):
             context.theme.apply(theme)
             qtbot.wait(20)
-            pictures.append(_brightness(widget.grab().toImage()))
+            pictures.append(_brightness(picture(widget)))
         context.theme.apply(LIGHT)
         assert pictures[0] > 160 > 96 > pictures[1]
 

@@ -34,7 +34,7 @@ from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme, ThemeManager, set_role
 from cnnpredict_gui.gui.workers import Cancelled, LatestWins, Progress, TaskRunner
 from tests.gui.conftest import Reports
-from tests.gui.contract import WidgetContract
+from tests.gui.contract import WidgetContract, picture
 
 OTHER = ConvConfig.parse(
     {"input_channels": 3, "input_height": 224, "input_width": 224, "output_channels": 64, "kernel_size": 7}
@@ -110,7 +110,7 @@ def test_axes_are_painted_again_when_they_change(
     chart.show_numbers([1.0, 2.0, 3.0])
     chart.show()
     qtbot.waitExposed(chart)
-    chart.grab()
+    picture(chart)
     painted, paint = [], NumberAxis.paint
 
     def counted(axis: NumberAxis, *args: object) -> None:
@@ -118,10 +118,10 @@ def test_axes_are_painted_again_when_they_change(
         paint(axis, *args)
 
     monkeypatch.setattr(NumberAxis, "paint", counted)
-    chart.grab()
+    picture(chart)
     assert not painted
     chart.plots[0].setYRange(0, 50)
-    chart.grab()
+    picture(chart)
     assert painted == ["left"]
 
 
@@ -130,7 +130,7 @@ def test_svg_of_a_chart_on_screen_holds_no_pixels(qtbot: QtBot, bare_context: Ap
     qtbot.addWidget(chart)
     chart.show_numbers([1.0, 2.0, 3.0])
     chart.show()
-    chart.grab()
+    picture(chart)
     save(chart, tmp_path / "line.svg", LIGHT)
     svg = (tmp_path / "line.svg").read_text(encoding="utf-8")
     assert "<image" not in svg and re.search(r">2\.?0*\s*<", svg), "the numbers of an axis are text"

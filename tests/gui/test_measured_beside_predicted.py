@@ -14,6 +14,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.network_view import NetworkView
 from cnnpredict_gui.studies.layers import distinct_layers
 from cnnpredict_gui.studies.presets import preset
+from tests.gui.contract import picture
 from tests.measured import SETTING, layer, measured
 
 ALL_KINDS = [f"xgb_prediction-training-{target}" for target in ("cpu", "gpuv100-cudnn", "gpul40s")]
@@ -35,7 +36,7 @@ def test_compare_marks_the_measured_time_in_its_own_kind_only(qtbot: QtBot, cont
     view = compared(qtbot, context)
     assert all(math.isnan(panel.measured_ms) for panel in view.times.panels)
     assert view.table.isColumnHidden([column.key for column in view.table.rows_model.columns].index("error_percent"))
-    before = view.times.graphics.grab().toImage()
+    before = picture(view.times.graphics)
     assert view.result is not None
     predicted = view.result.row(ALL_KINDS[0])
     assert predicted is not None
@@ -46,7 +47,7 @@ def test_compare_marks_the_measured_time_in_its_own_kind_only(qtbot: QtBot, cont
     assert math.isnan(marked["Kernel"]) and math.isnan(marked["Call"])
     assert "measured on this machine" in [entry[0] for entry in view.times.legend.entries]
     QApplication.processEvents()
-    assert view.times.graphics.grab().toImage() != before
+    assert picture(view.times.graphics) != before
     errors = {row.predictor: row.error_percent for row in view.table.rows_model.rows}
     assert errors[ALL_KINDS[0]] == pytest.approx(25.0)
     assert math.isnan(errors[ALL_KINDS[1]]) and math.isnan(errors[ALL_KINDS[2]])

@@ -208,6 +208,18 @@ def test_second_parameter_makes_a_heat_map(qtbot: QtBot, view: SweepView, contex
     assert (context.state.config.input_height, context.state.config.output_channels) == (28, 64)
 
 
+def test_a_heat_map_takes_over_what_it_shows(qtbot: QtBot, view: SweepView, context: AppContext) -> None:
+    """Also while the answer to another question is there already."""
+    choose(qtbot, view, "input_size", "14,28,56")
+    choose_second(qtbot, view, "output_channels", "32,64")
+    shown = view.heat_map.answer
+    choose_second(qtbot, view, "", "")
+    assert view.answer is not shown and view.heat_map.answer is shown and len(view.answer.values) == 3  # type: ignore[union-attr]
+    qtbot.keyClick(view.heat_map.graphics, Qt.Key.Key_Right)
+    view.heat_map._pick((2, 1))
+    assert (context.state.config.input_height, context.state.config.output_channels) == (56, 64)
+
+
 def test_heat_map_of_another_predictor(qtbot: QtBot, view: SweepView, context: AppContext) -> None:
     choose(qtbot, view, "input_size", "14,28")
     choose_second(qtbot, view, "groups", "1,3")

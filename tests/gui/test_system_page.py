@@ -27,7 +27,7 @@ from cnnpredict_gui.gui.strip_chart import Line, Strip, StripChart, ago, nice_to
 from cnnpredict_gui.gui.system_page import SystemPage
 from cnnpredict_gui.gui.theme import DARK, LIGHT
 from tests.bench.test_resources import FakeNvml, make_sample
-from tests.gui.contract import WidgetContract
+from tests.gui.contract import WidgetContract, picture
 
 GPU = GpuSample("NVIDIA Test", 40.0, 2_000.0, 8_000.0, 100.0, 1_500.0, 5_000.0, 60.0)
 
@@ -154,13 +154,13 @@ def test_the_span_is_chosen_and_kept(qtbot: QtBot, page: SystemPage, context: Ap
 
 
 def test_marks_of_a_measurement_reach_the_charts(page: SystemPage, context: AppContext) -> None:
-    before = page.charts[0].plot.grab().toImage()
+    before = picture(page.charts[0].plot)
     span = context.monitor.begin("Benchmark")
     assert page.charts[0].marks[-1].title == "Benchmark"
     context.monitor.end(span)
     context.monitor.spans = [Span("Benchmark", time() - 50, time() - 20)]
     context.monitor.spans_changed.emit()
-    after = page.charts[0].plot.grab().toImage()
+    after = picture(page.charts[0].plot)
     assert after != before
 
 
@@ -195,7 +195,7 @@ def test_lines_are_drawn_in_both_themes(qtbot: QtBot, context: AppContext) -> No
     chart = make_chart(qtbot, context)
     for theme in (LIGHT, DARK):
         context.theme.apply(theme)
-        image = chart.plot.grab().toImage()
+        image = picture(chart.plot)
         colours = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
         assert theme.base in colours and theme.series[0] in colours
     context.theme.apply(LIGHT)
@@ -203,7 +203,7 @@ def test_lines_are_drawn_in_both_themes(qtbot: QtBot, context: AppContext) -> No
 
 def test_a_gap_in_the_samples_is_a_gap_in_the_line(qtbot: QtBot, context: AppContext) -> None:
     def coloured(chart: StripChart) -> int:
-        image = chart.plot.grab().toImage()
+        image = picture(chart.plot)
         return sum(
             image.pixelColor(x, y).name() == LIGHT.series[0]
             for x in range(60, image.width())
@@ -226,7 +226,7 @@ def test_a_gap_in_the_samples_is_a_gap_in_the_line(qtbot: QtBot, context: AppCon
 def test_an_empty_chart_waits(qtbot: QtBot, context: AppContext) -> None:
     chart = StripChart(context, Strip("Processor", "%", (Line("cpu_percent", "all"),)), ResourceLog())
     qtbot.addWidget(chart)
-    chart.grab()
+    picture(chart)
     assert chart.is_empty and chart.describe() == "" and chart.export_data().rows == []
 
 

@@ -1,0 +1,141 @@
+"""Charts and tables that are painted in turns, and errors while they are painted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnpredict_gui.gui.painting import FRAME_S, PaintedInTurns, _Turn
+from cnnpredict_gui.gui.turns import soon
+from tests.gui.contract import picture
+
+ROOT = Path(__file__).parents[2]
+
+
+class Slow(PaintedInTurns, QAbstractScrollArea):
+    """Takes more than a frame to paint itself red."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: list[_Turn | None] = []
+        self.filled = 0
+        self.then: Callable[[], object] = lambda: None
+
+    def paint_now(self, event: QPaintEvent) -> None:
+        time.sleep(1.2 * FRAME_S)
+        painter = QPainter(self.viewport())
+        painter.fillRect(event.rect(), QColor("red"))
+        painter.end()
+        self.turns.append(_Turn.now)
+        self.then()
+
+    def fill(self, area: QRect) -> None:
+        super().fill(area)
+        self.filled += 1
+
+
+@pytest.fixture
+def several(qtbot: QtBot) -> list[Slow]:
+    window = QWidget()
+    qtbot.addWidget(window)
+    layout = QHBoxLayout(window)
+    made = [Slow() for _ in range(4)]
+    for one in made:
+        layout.addWidget(one)
+    window.resize(600, 200)
+    window.show()
+    qtbot.waitUntil(lambda: all(one.turns for one in made))
+    return made
+
+
+def test_what_does_not_fit_into_a_turn_comes_in_the_next(qtbot: QtBot, several: list[Slow]) -> None:
+    for one in several:
+        one.turns.clear()
+        one.viewport().update()
+    qtbot.waitUntil(lambda: all(one.turns for one in several))
+    turns = Counter(id(turn) for one in several for turn in one.turns)
+    assert set(turns.values()) == {1} and len(turns) == 4
+
+
+def test_none_waits_for_ever(qtbot: QtBot, several: list[Slow]) -> None:
+    busy, *others = several
+    for one in others:
+        one.turns.clear()
+        one.viewport().update()
+    busy.then = lambda: soon(busy, busy.viewport().update)
+    busy.turns.clear()
+    busy.viewport().update()
+    qtbot.waitUntil(lambda: all(one.turns for one in others))
+    assert len(busy.turns) < 12
+    busy.then = lambda: None
+
+
+def test_old_pixels_stay_where_nothing_has_moved(qtbot: QtBot, several: list[Slow]) -> None:
+    for one in several:
+        one.filled = 0
+        one.turns.clear()
+        one.viewport().update()
+    qtbot.waitUntil(lambda: all(one.turns for one in several))
+    assert sum(one.filled for one in several) == 0
+    several[0].window().resize(700, 220)
+    qtbot.waitUntil(lambda: all(len(one.turns) > 1 for one in several))
+    assert sum(one.filled for one in several) > 0
+
+
+def test_a_picture_has_everything(several: list[Slow]) -> None:
+    image = picture(several[0].window())
+    for one in several:
+        place = one.viewport().mapTo(one.window(), one.viewport().rect().center())
+        assert image.pixelColor(place) == QColor("red")
+
+
+def test_errors_while_painting_are_told_and_end_nothing(tmp_path: Path) -> None:
+    """In a process of its own: PySide keeps the first error until Qt returns, and the second ends the process."""
+    program = dedent("""
+        import sys
+        from types import SimpleNamespace
+        from PySide6.QtWidgets import QApplication
+        app = QApplication([])
+        from cnnpredict_gui.gui.bars_item import BarsItem
+        from cnnpredict_gui.gui.charts import Drawing
+        from cnnpredict_gui.gui.curves import CurvesItem
+        from cnnpredict_gui.gui.heat_map import CellsItem
+        from cnnpredict_gui.gui.strip_item import StripItem
+        from cnnpredict_gui.gui.tables import Column, TableView
+        from cnnpredict_gui.gui.theme import ThemeManager
+
+        told = []
+        sys.excepthook = lambda kind, error, trace: told.append(error)
+        drawing = Drawing()
+        box = drawing.addViewBox()
+        for made in (BarsItem, StripItem, CurvesItem, CellsItem):
+            for _ in range(2):
+                item = made()
+                item.theme = None
+                box.addItem(item, ignoreBounds=True)
+        context = SimpleNamespace(theme=ThemeManager(app), report=print)
+        table = TableView(context, "broken", [Column("a", "a", lambda row: row["a"])], key=id)
+        table.rows_model.replace(table.rows_model.columns, [{}, {}, {}])
+        for widget in (drawing, table):
+            widget.show()
+            for _ in range(20):
+                app.processEvents()
+        print(len({str(error) for error in told}), sorted({type(error).__name__ for error in told}))
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    number, names = done.stdout.splitlines()[-1].split(maxsplit=1)
+    assert int(number) >= 2 and names == "['AttributeError', 'KeyError']", done.stdout + done.stderr
