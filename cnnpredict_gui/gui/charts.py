@@ -12,7 +12,7 @@ from typing import Any
 import pyqtgraph as pg
 import PySide6.QtCore  # noqa: F401  (before pyqtgraph, which otherwise looks for another binding)
 from PySide6.QtCore import QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter
+from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QPainter, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
@@ -22,12 +22,17 @@ from cnnpredict_gui.gui.legend import Legend
 from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
+from cnnpredict_gui.gui.turns import Turn
 
 pg.setConfigOptions(antialias=True)
 
 
 class Drawing(PaintedInTurns, pg.GraphicsLayoutWidget):  # type: ignore[misc]
     """The drawing area of a chart."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        Turn.now()  # of which pyqtgraph takes some
+        super().resizeEvent(event)
 
 
 class ChartView(QWidget):

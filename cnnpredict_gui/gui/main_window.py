@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QMenu, QStyle, QTabWidget, QVBoxLayout, QWidget
 
 from cnnpredict_gui.core.errors import CnnPredictError
@@ -19,6 +19,7 @@ from cnnpredict_gui.gui.actions import MENUS, Actions
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
 from cnnpredict_gui.gui.file_dialogs import remember
 from cnnpredict_gui.gui.theme import GRID, set_role
+from cnnpredict_gui.gui.turns import Turn
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -145,6 +146,7 @@ class MainWindow(QMainWindow):
 
     def show_view(self, name: str) -> None:
         """Bring a view (``machine``) or a page of one (``machine.system``) to the front."""
+        Turn.now()  # of which laying out takes some
         view, _, page = name.partition(".")
         for index, spec in enumerate(self._specs):
             if spec.name == view:
@@ -297,6 +299,10 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         QTimer.singleShot(0, lambda: [self.open_file(path) for path in paths])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        Turn.now()  # of which laying out takes some
+        super().resizeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.save_views()

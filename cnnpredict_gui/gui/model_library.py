@@ -18,6 +18,7 @@ from cnnpredict_gui.gui.model_details import ModelDetails
 from cnnpredict_gui.gui.model_rows import COLUMNS, rows_of
 from cnnpredict_gui.gui.tables import TableView
 from cnnpredict_gui.gui.theme import GRID, set_role
+from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.gui.view import View
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ModelsView(View):
         self.summary = QLabel()
         self.empty = QLabel()
         self._build()
+        self._later = Turns(self)
         self._refill = QTimer(self)
         self._refill.setSingleShot(True)
         self._refill.setInterval(80)
@@ -72,7 +74,7 @@ class ModelsView(View):
         ):
             button.setToolTip(tip)
             button.clicked.connect(slot)
-        self.table.selectionModel().selectionChanged.connect(self._show_selected)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
         self.table.doubleClicked.connect(self.use_selected)
         QShortcut(QKeySequence("Return"), self.table, self.use_selected, context=Qt.ShortcutContext.WidgetShortcut)
         set_role(self.summary, "muted")
@@ -125,7 +127,7 @@ class ModelsView(View):
         chosen = {row.key for row in self.table.selected_rows()}
         self.table.set_rows(rows)
         self._select(chosen)
-        self._show_selected()
+        self._selected()
         self._summarise(len(rows), len(everything), sum(row.size for row in everything))
 
     def _select(self, keys: set[str]) -> None:
@@ -151,11 +153,15 @@ class ModelsView(View):
         loading = "Looking for models…"
         self.empty.setText("Nothing fits the search." if total else loading if self.context.models.loading else nothing)
 
-    def _show_selected(self) -> None:
+    def _selected(self) -> None:
+        """Another model was chosen, or what is known of it has changed; its details come in a turn of their own."""
         entries = [row.entry for row in self.table.selected_rows()]
-        self.details.show_entries(entries)
+        self._later.start(self._show_details)
         self.location_button.setEnabled(bool(entries))
         self.use_button.setEnabled(any(entry.status == "loaded" for entry in entries))
+
+    def _show_details(self) -> None:
+        self.details.show_entries([row.entry for row in self.table.selected_rows()])
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -203,7 +209,7 @@ class ModelsView(View):
             self.splitter.setSizes(sizes)
 
     def busy(self) -> bool:
-        return self._refill.isActive() or self.context.models.loading
+        return self._refill.isActive() or self._later.waiting or self.context.models.loading
 
 
 def _is_unmapped(entry: ModelEntry) -> bool:

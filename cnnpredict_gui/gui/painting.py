@@ -6,50 +6,52 @@ window stands still.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QObject, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QRegion
 from shiboken6 import isValid
 
 from cnnpredict_gui.gui.problems import told
+from cnnpredict_gui.gui.turns import Turn
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QAbstractScrollArea as Base
 else:
     Base = object
 
-#: As long as less than this was painted in a turn, a chart or table may still begin: a frame of a usual screen.
-FRAME_S = 0.016
 
+class _Waiting(QObject):
+    """Those that did not fit into a turn."""
 
-class _Turn:
-    """What is painted in one turn of the event loop."""
+    _shared: _Waiting | None = None
 
-    now: _Turn | None = None
-    #: Those that had to wait in the turn before; they come first, so that none waits for ever.
-    first: frozenset[PaintedInTurns] = frozenset()
-
-    def __init__(self) -> None:
-        self._end = time.perf_counter() + FRAME_S
-        self.waiting: dict[PaintedInTurns, QRegion] = {}
-        QTimer.singleShot(0, self._over)
+    def __init__(self, turn: Turn) -> None:
+        super().__init__(turn)
+        self._regions: dict[PaintedInTurns, QRegion] = {}
+        #: Those of the turn before come first, so that none waits for ever.
+        self._first: frozenset[PaintedInTurns] = frozenset()
+        turn.over.connect(self._ask_again)
 
     @classmethod
-    def takes(cls, widget: PaintedInTurns, region: QRegion) -> bool:
-        """Whether ``widget`` is to be painted now; if not, it will be asked to paint ``region`` again."""
-        turn = cls.now = cls.now or cls()
-        if time.perf_counter() < turn._end and (not cls.first or widget in cls.first):
+    def shared(cls) -> _Waiting:
+        """The one of the program."""
+        if cls._shared is None or not isValid(cls._shared):
+            cls._shared = cls(Turn.now())
+        return cls._shared
+
+    def takes(self, widget: PaintedInTurns, region: QRegion) -> bool:
+        """Whether ``widget`` is to be painted now; if not, it will be asked to paint ``region`` in the next turn."""
+        if Turn.now().has_time and (not self._first or widget in self._first):
             return True
-        turn.waiting[widget] = turn.waiting.get(widget, QRegion()).united(region)
+        self._regions[widget] = self._regions.get(widget, QRegion()).united(region)
         return False
 
-    def _over(self) -> None:
-        there = {widget: region for widget, region in self.waiting.items() if isValid(widget)}
-        _Turn.now, _Turn.first = None, frozenset(there)
+    def _ask_again(self) -> None:
+        there = {widget: region for widget, region in self._regions.items() if isValid(widget)}
+        self._first, self._regions = frozenset(there), {}
         for widget, region in there.items():
             widget.viewport().update(region)
 
@@ -81,7 +83,7 @@ class PaintedInTurns(Base):
     @told
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint now, or leave what is on the screen until the next turn."""
-        if self._whole or _Turn.takes(self, event.region()):
+        if self._whole or _Waiting.shared().takes(self, event.region()):
             self.paint_now(event)
             self._painted = self._place()
         elif self._painted != self._place():

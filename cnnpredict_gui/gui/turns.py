@@ -6,11 +6,12 @@ stands still.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CnnPredictError
@@ -19,6 +20,49 @@ T = TypeVar("T")
 Piece = Callable[[], object]
 #: Work that gives way between its steps and returns its result.
 Steps = Generator[None, None, T]
+
+
+class Turn(QObject):
+    """The turn of the event loop that goes on, from when somebody first asks for it until what was to be painted is painted.
+
+    What takes milliseconds asks when it begins, and what can wait looks whether there is time left.
+    """
+
+    #: The turn is over.
+    over = Signal()
+    #: A frame of a usual screen: a turn that has lasted so long begins nothing more that can wait.
+    FRAME_S = 0.016
+    _shared: Turn | None = None
+
+    def __init__(self) -> None:
+        super().__init__(QCoreApplication.instance())
+        #: Counts the turns that were asked for.
+        self.number = 0
+        self._end: float | None = None
+
+    @classmethod
+    def now(cls) -> Turn:
+        """The turn that goes on; it begins here if nobody asked before."""
+        if cls._shared is None or not isValid(cls._shared):
+            cls._shared = cls()
+        cls._shared._begin()
+        return cls._shared
+
+    def _begin(self) -> None:
+        if self._end is None:
+            self.number += 1
+            self._end = time.perf_counter() + Turn.FRAME_S
+            # After Qt's own request to paint, which comes behind everything of normal priority.
+            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value - 1)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether something more may begin."""
+        return self._end is None or time.perf_counter() < self._end
+
+    def customEvent(self, _event: QEvent) -> None:
+        self._end = None
+        self.over.emit()
 
 
 class _Queue(QObject):
@@ -38,6 +82,9 @@ class _Queue(QObject):
         self._timer.start()
 
     def _go_on(self) -> None:
+        if not Turn.now().has_time:
+            self._timer.start()
+            return
         owner, piece = self._left.popleft()
         if self._left:
             self._timer.start()

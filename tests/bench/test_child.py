@@ -106,8 +106,7 @@ def test_a_child_without_streams_may_write_to_them(monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patched:
         patched.setattr("sys.stdout", None)
         patched.setattr("sys.stderr", None)
-        patched.setattr("os.nice", lambda _: 0, raising=False)
-        _serve(theirs, f"{__name__}:talk", "{}", measures=True)
+        _serve(theirs, f"{__name__}:talk", "{}")
         sys.stdout.close()
         sys.stderr.close()
     assert json.loads(ours.recv_bytes()) == {"kind": "result", "value": {"written": 26}}

@@ -114,6 +114,7 @@ def test_versions_side_by_side_differences_first(qtbot: QtBot, context: AppConte
 def test_the_card_shows_everything(qtbot: QtBot, context: AppContext) -> None:
     view = make(qtbot, context)
     qtbot.keyClicks(view.search, "l40s xgboost")
+    qtbot.waitUntil(lambda: not view.busy())
     entry = view.table.shown_rows()[0].entry
     text = view.details.card.toPlainText().replace("\u200b", "")
     for _, facts in card_facts(entry):

@@ -16,8 +16,8 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnpredict_gui.gui.painting import FRAME_S, PaintedInTurns, _Turn
-from cnnpredict_gui.gui.turns import soon
+from cnnpredict_gui.gui.painting import PaintedInTurns
+from cnnpredict_gui.gui.turns import Turn, soon
 from tests.gui.contract import picture
 
 ROOT = Path(__file__).parents[2]
@@ -28,16 +28,17 @@ class Slow(PaintedInTurns, QAbstractScrollArea):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns: list[_Turn | None] = []
+        self.turns: list[int] = []
+        self.home: QWidget | None = None
         self.filled = 0
         self.then: Callable[[], object] = lambda: None
 
     def paint_now(self, event: QPaintEvent) -> None:
-        time.sleep(1.2 * FRAME_S)
+        time.sleep(1.2 * Turn.FRAME_S)
         painter = QPainter(self.viewport())
         painter.fillRect(event.rect(), QColor("red"))
         painter.end()
-        self.turns.append(_Turn.now)
+        self.turns.append(Turn.now().number)
         self.then()
 
     def fill(self, area: QRect) -> None:
@@ -53,6 +54,7 @@ def several(qtbot: QtBot) -> list[Slow]:
     made = [Slow() for _ in range(4)]
     for one in made:
         layout.addWidget(one)
+        one.home = window
     window.resize(600, 200)
     window.show()
     qtbot.waitUntil(lambda: all(one.turns for one in made))
@@ -64,7 +66,7 @@ def test_what_does_not_fit_into_a_turn_comes_in_the_next(qtbot: QtBot, several: 
         one.turns.clear()
         one.viewport().update()
     qtbot.waitUntil(lambda: all(one.turns for one in several))
-    turns = Counter(id(turn) for one in several for turn in one.turns)
+    turns = Counter(turn for one in several for turn in one.turns)
     assert set(turns.values()) == {1} and len(turns) == 4
 
 
