@@ -31,8 +31,9 @@ class _Waiting(QObject):
     def __init__(self, turn: Turn) -> None:
         super().__init__(turn)
         self._regions: dict[PaintedInTurns, QRegion] = {}
-        #: Those of the turn before come first, so that none waits for ever.
+        #: Those of the turn before come first, and one of them whether there is time or not, so that none waits for ever.
         self._first: frozenset[PaintedInTurns] = frozenset()
+        self._one_taken = False
         turn.over.connect(self._ask_again)
 
     @classmethod
@@ -44,14 +45,16 @@ class _Waiting(QObject):
 
     def takes(self, widget: PaintedInTurns, region: QRegion) -> bool:
         """Whether ``widget`` is to be painted now; if not, it will be asked to paint ``region`` in the next turn."""
-        if Turn.now().has_time and (not self._first or widget in self._first):
+        turn, was_waiting = Turn.now(), widget in self._first
+        if (turn.has_time and (was_waiting or not self._first)) or (was_waiting and not self._one_taken):
+            self._one_taken = True
             return True
         self._regions[widget] = self._regions.get(widget, QRegion()).united(region)
         return False
 
     def _ask_again(self) -> None:
         there = {widget: region for widget, region in self._regions.items() if isValid(widget)}
-        self._first, self._regions = frozenset(there), {}
+        self._first, self._regions, self._one_taken = frozenset(there), {}, False
         for widget, region in there.items():
             widget.viewport().update(region)
 

@@ -73,6 +73,7 @@ class _Queue(QObject):
     def __init__(self) -> None:
         super().__init__(QCoreApplication.instance())
         self._left: deque[tuple[QObject, Piece]] = deque()
+        self._put_off = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._go_on)
@@ -82,7 +83,8 @@ class _Queue(QObject):
         self._timer.start()
 
     def _go_on(self) -> None:
-        if not Turn.now().has_time:
+        self._put_off = not (Turn.now().has_time or self._put_off)
+        if self._put_off:  # once: a turn may well be long each time
             self._timer.start()
             return
         owner, piece = self._left.popleft()

@@ -83,6 +83,24 @@ def test_none_waits_for_ever(qtbot: QtBot, several: list[Slow]) -> None:
     busy.then = lambda: None
 
 
+def test_none_waits_for_ever_behind_work_in_turns(qtbot: QtBot, several: list[Slow]) -> None:
+    """Each turn begins with a piece that leaves no time."""
+    done = list[int]()
+
+    def piece() -> None:
+        time.sleep(1.5 * Turn.FRAME_S)
+        done.append(Turn.now().number)
+        if len(done) < 200 and not all(one.turns for one in several):
+            soon(several[0], piece)
+
+    for one in several:
+        one.turns.clear()
+        one.viewport().update()
+    piece()
+    qtbot.waitUntil(lambda: all(one.turns for one in several), timeout=20_000)
+    assert len(done) < 40
+
+
 def test_old_pixels_stay_where_nothing_has_moved(qtbot: QtBot, several: list[Slow]) -> None:
     for one in several:
         one.filled = 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from itertools import pairwise
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
@@ -13,7 +14,7 @@ from shiboken6 import delete
 from cnnpredict_gui.gui.compare import CompareView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
-from cnnpredict_gui.gui.turns import Turns, soon
+from cnnpredict_gui.gui.turns import Turn, Turns, soon
 from cnnpredict_gui.gui.views import VIEWS
 from tests.gui.contract import settle
 
@@ -27,6 +28,24 @@ def test_each_piece_has_a_turn_of_its_own(qtbot: QtBot, qapp: QApplication) -> N
     assert done == ["a"] and turns.waiting
     qtbot.waitUntil(lambda: not turns.waiting)
     assert done == ["a", "b"]
+
+
+def test_a_piece_is_put_off_once_by_a_long_turn(qtbot: QtBot, qapp: QApplication) -> None:
+    owner, done = QObject(), list[tuple[str, int]]()
+    busy = QTimer(owner)
+
+    def work() -> None:
+        number = Turn.now().number
+        time.sleep(1.5 * Turn.FRAME_S)
+        done.append(("work", number))
+
+    busy.timeout.connect(work)
+    busy.start(0)
+    for name in ("a", "b"):
+        soon(owner, partial(done.append, (name, 0)))
+    qtbot.waitUntil(lambda: [name for name, _ in done if name != "work"] == ["a", "b"])
+    busy.stop()
+    assert len(done) < 12
 
 
 def test_what_comes_last_is_not_starved(qtbot: QtBot, qapp: QApplication) -> None:
