@@ -25,6 +25,7 @@ from cnnpredict_gui.gui.session import SessionKeeper, last_session, saved_at
 from cnnpredict_gui.gui.single_instance import SingleInstance, server_name
 from cnnpredict_gui.gui.startup import Startup, make_qt_classes, pumped_import
 from cnnpredict_gui.gui.theme import MODES, ThemeManager
+from cnnpredict_gui.gui.turns import Turns
 from cnnpredict_gui.infra.logs import set_up_logging
 from cnnpredict_gui.infra.memory import limit_arenas
 from cnnpredict_gui.infra.paths import resources_dir
@@ -157,6 +158,13 @@ class Application(QObject):
         logger.info("%d models are ready, %d failed", loaded, failed)
         self.context.models.finished.disconnect(self._read_presets)
         self.panel.architecture.reload()
+        self._import_views()
+
+    def _import_views(self) -> None:
+        """So that a view opened later need not wait for its modules."""
+        from cnnpredict_gui.gui.views import PAGES, VIEWS
+
+        Turns(self).start(*(spec.load for spec in (*VIEWS, *PAGES)))
 
     def _make_views(self) -> Iterator[None]:
         from cnnpredict_gui.gui.views import VIEWS

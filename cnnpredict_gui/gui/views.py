@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.view import View
@@ -11,7 +12,7 @@ from cnnpredict_gui.gui.view import View
 
 @dataclass(frozen=True)
 class ViewSpec:
-    """Where a view lives: ``place`` is ``module:Class``, imported when the tab is first shown.
+    """Where a view lives: ``place`` is ``module:Class``, imported once the models are there, or when it is shown before.
 
     ``suffixes`` are the files the view opens (drag and drop, ``--open``); ``pages`` are the tabs inside it, if it has any;
     ``in_pieces`` says that its class takes ``whole=False`` and is then finished by :meth:`View.pieces`.
@@ -30,11 +31,16 @@ class ViewSpec:
         """Everything of it that can be shown: ``view``, or ``view.page`` for each page."""
         return [f"{self.name}.{page.name}" for page in self.pages] or [self.name]
 
-    def make(self, context: AppContext) -> View:
-        """Import the module and build the view, but for its :meth:`View.pieces`."""
+    def load(self) -> type[Any]:
+        """The class of the view; its module is imported now, if it was not before."""
         module, _, name = self.place.partition(":")
+        found: type[Any] = getattr(import_module(module), name)
+        return found
+
+    def make(self, context: AppContext) -> View:
+        """Build the view, but for its :meth:`View.pieces`."""
         options = {"whole": False} if self.in_pieces else {}
-        view = getattr(import_module(module), name)(context, **options)
+        view = self.load()(context, **options)
         if not isinstance(view, View):
             raise TypeError(f"{self.place} is not a View")
         return view
