@@ -11,8 +11,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -64,12 +64,23 @@ def run_in_child(
         WorkerError: it failed, died (the message says of what) or took too long, or another one measures.
         CancelledByUserError: ``cancelled`` said so.
     """
-    if not measures:
+    with _alone(cancelled) if measures else nullcontext():
         return _run(work, request, on_message, cancelled, timeout, measures)
-    if not _measuring.acquire(timeout=_GRACE):  # one that was cancelled may still be ending
-        raise WorkerError("another measurement is running", "wait for it or cancel it: two at once would slow each other down")
+
+
+@contextmanager
+def _alone(cancelled: Callable[[], bool] | None) -> Iterator[None]:
+    """While nothing else measures; one that was cancelled may take a moment to end."""
+    begin = monotonic()
+    while not _measuring.acquire(timeout=_TICK):
+        if cancelled is not None and cancelled():
+            raise CancelledByUserError("cancelled")
+        if monotonic() - begin > _GRACE:
+            raise WorkerError(
+                "another measurement is running", "wait for it or cancel it: two at once would slow each other down"
+            )
     try:
-        return _run(work, request, on_message, cancelled, timeout, measures)
+        yield
     finally:
         _measuring.release()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -31,14 +32,17 @@ Show = Callable[[CnnPredictError, Path | None], None]
 
 
 class Problems(QObject):
-    """Installs the hooks; ``show(error, report)`` is called on the GUI thread, once per different error."""
+    """Installs the hooks; ``show(error, report)`` is called on the GUI thread, once per different error.
+
+    An error that comes again is counted in the log: it writes no second report, of which only some are kept.
+    """
 
     _caught = Signal(object, object)
 
     def __init__(self, show: Show, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._show = show
-        self._seen: set[str] = set()
+        self._counts: Counter[str] = Counter()
         self._caught.connect(self._on_caught, Qt.ConnectionType.QueuedConnection)
 
     def install(self) -> None:
@@ -67,16 +71,20 @@ class Problems(QObject):
             self._record(args.exc_value, f"thread {args.thread.name if args.thread else '?'}")
 
     def _record(self, error: BaseException, where: str) -> None:
+        key = f"{type(error).__name__}: {error}"
+        self._counts[key] += 1
+        times = self._counts[key]
+        if times > 1:  # as often as something is painted, perhaps
+            if times.bit_count() == 1:
+                logger.error("%s, %d times until now, in %s", key, times, where)
+            return
         logger.critical("unexpected error in %s", where, exc_info=error)
         expected = isinstance(error, CnnPredictError) and not isinstance(error, WorkerError)
         self._caught.emit(error, None if expected else write_crash_report(error, where))
 
     @Slot(object, object)
     def _on_caught(self, error: BaseException, report: Path | None) -> None:
-        key = f"{type(error).__name__}: {error}"
-        if key not in self._seen:
-            self._seen.add(key)
-            self._show(as_error(error), report)
+        self._show(as_error(error), report)
 
 
 def log_qt_message(kind: QtMsgType, _context: QMessageLogContext, text: str | None) -> None:

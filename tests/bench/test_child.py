@@ -83,8 +83,10 @@ def test_only_one_measures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert started.wait(60)
     with pytest.raises(WorkerError, match="another measurement is running"):
         run_in_child(f"{__name__}:niceness", {}, measures=True)
-    assert run_in_child(f"{__name__}:niceness", {})
     monkeypatch.setattr("cnnpredict_gui.bench.child._GRACE", 60.0)
+    with pytest.raises(CancelledByUserError):
+        run_in_child(f"{__name__}:niceness", {}, cancelled=lambda: True, measures=True)
+    assert run_in_child(f"{__name__}:niceness", {})
     stop.set()
     assert run_in_child(f"{__name__}:niceness", {}, measures=True)
     assert ended.wait(60)
