@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CnnPredictError
+from cnnpredict_gui.infra.precedence import claim, release
 
 T = TypeVar("T")
 Piece = Callable[[], object]
@@ -25,7 +26,8 @@ Steps = Generator[None, None, T]
 class Turn(QObject):
     """The turn of the event loop that goes on, from when somebody first asks for it until what was to be painted is painted.
 
-    What takes milliseconds asks when it begins, and what can wait looks whether there is time left.
+    What takes milliseconds asks when it begins, and what can wait looks whether there is time left. Work in other threads
+    gives way meanwhile (:mod:`cnnpredict_gui.infra.precedence`).
     """
 
     #: The turn is over.
@@ -52,6 +54,7 @@ class Turn(QObject):
         if self._end is None:
             self.number += 1
             self._end = time.perf_counter() + Turn.FRAME_S
+            claim()
             # After Qt's own request to paint, which comes behind everything of normal priority.
             QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value - 1)
 
@@ -62,6 +65,7 @@ class Turn(QObject):
 
     def customEvent(self, _event: QEvent) -> None:
         self._end = None
+        release()
         self.over.emit()
 
 

@@ -18,6 +18,7 @@ from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CancelledByUserError, CnnPredictError, WorkerError
 from cnnpredict_gui.gui.turns import soon
+from cnnpredict_gui.infra.precedence import give_way
 
 Cancelled = Callable[[], bool]
 Progress = Callable[[int, int], None]
@@ -43,6 +44,11 @@ class _Job:
     done: Callable[[Any], None]
     failed: Callable[[CnnPredictError], None]
     stop: threading.Event = field(default_factory=threading.Event)
+
+    def cancelled(self) -> bool:
+        """Asked by the work between its steps, where the window may go first."""
+        give_way()
+        return self.stop.is_set()
 
 
 class _JobThread(QThread):
@@ -89,7 +95,7 @@ class _JobThread(QThread):
             return
         result, error = None, None
         try:
-            result = job.work(job.stop.is_set)
+            result = job.work(job.cancelled)
         except Exception as failure:
             error = as_error(failure)
         self.answered.emit(job, result, error)
@@ -227,10 +233,14 @@ class Task(QObject):
             self.cancelled.emit()
             self.ended.emit()
 
+    def _cancelled(self) -> bool:
+        give_way()
+        return self._stop.is_set()
+
     def _body(self) -> None:
         result, error = None, None
         try:
-            result = self._work(self._progressed.emit, self._stop.is_set)
+            result = self._work(self._progressed.emit, self._cancelled)
         except Exception as failure:
             error = as_error(failure)
         self._returned.emit(result, error)

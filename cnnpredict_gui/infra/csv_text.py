@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from cnnpredict_gui.infra.precedence import give_way
+
 Cell = str | int | float | bool | None
 #: A text cell that begins with one of these could run as a formula.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: Rows that are made, in two milliseconds, before the window may go first.
+_STEP = 100
 
 
 def csv_text(
@@ -28,7 +32,9 @@ def csv_lines(
     fixed = constants or {}
     tail = [_cell(value, separator) for value in fixed.values()]
     yield separator.join(_cell(name, separator) for name in (*columns, *fixed)) + "\r\n"
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number % _STEP == 0:
+            give_way()
         yield separator.join([*(_cell(value, separator) for value in row), *tail]) + "\r\n"
 
 

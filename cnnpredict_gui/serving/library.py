@@ -19,6 +19,7 @@ from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import FAMILIES, Target, nearest
 from cnnpredict_gui.infra.memory import give_memory_back
 from cnnpredict_gui.infra.paths import bundled_models_dir, model_folders, user_models_dir
+from cnnpredict_gui.infra.precedence import give_way
 from cnnpredict_gui.serving.conversions import conversion_of, with_conversion
 from cnnpredict_gui.serving.discovery import FoundModel, find_models, version_key
 from cnnpredict_gui.serving.domain import TrainingDomain
@@ -161,6 +162,7 @@ class ModelLibrary:
         return self.entries
 
     def _load_unless(self, entry: ModelEntry, cancelled: Callable[[], bool] | None) -> ModelEntry:
+        give_way()
         return entry if cancelled is not None and cancelled() else self.load(entry)
 
     def get(self, name: str) -> Predictor:

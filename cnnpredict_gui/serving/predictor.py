@@ -22,6 +22,7 @@ from cnnpredict_gui.core.interval import IntervalBounds
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Reasons, Status
 from cnnpredict_gui.core.table import ConfigTable, Floats
+from cnnpredict_gui.infra.precedence import give_way
 from cnnpredict_gui.serving.domain import Texts, TrainingDomain
 from cnnpredict_gui.serving.models import ConsensusModel, Memo, TrainedModel
 from cnnpredict_gui.serving.statistics import STATISTICS
@@ -173,6 +174,7 @@ def _piece(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer]
     found: list[_Answer] = []
     memo = Memo()
     for predictor in predictors:
+        give_way()
         begin = perf_counter()
         try:
             answer = predictor.answer(table, memo)

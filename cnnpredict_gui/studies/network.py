@@ -23,6 +23,7 @@ from cnnpredict_gui.core.errors import CnnPredictError, ConfigError
 from cnnpredict_gui.core.names import Target
 from cnnpredict_gui.core.prediction import Prediction, PredictionBatch, Status
 from cnnpredict_gui.core.table import ConfigTable, Floats, Integers
+from cnnpredict_gui.infra.precedence import give_way
 from cnnpredict_gui.serving.predictor import Predictor, predict_many
 from cnnpredict_gui.studies.layers import NetworkLayer
 
@@ -226,6 +227,7 @@ def _result(
     images: int,
 ) -> NetworkResult:
     """Spread the answers for distinct configurations over the layers; ``place`` is a layer's row, -1 for none."""
+    give_way()
     distinct = int(place.max(initial=-1)) + 1
     error = str(answer) if isinstance(answer, CnnPredictError) else ""
     if isinstance(answer, PredictionBatch):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
+import pytest
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -16,6 +19,8 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
 from cnnpredict_gui.gui.turns import Turn, Turns, soon
 from cnnpredict_gui.gui.views import VIEWS
+from cnnpredict_gui.gui.workers import LatestWins
+from cnnpredict_gui.infra import precedence
 from tests.gui.contract import settle
 
 
@@ -46,6 +51,24 @@ def test_a_piece_is_put_off_once_by_a_long_turn(qtbot: QtBot, qapp: QApplication
     qtbot.waitUntil(lambda: [name for name, _ in done if name != "work"] == ["a", "b"])
     busy.stop()
     assert len(done) < 12
+
+
+def test_predictions_give_way_to_a_turn(qtbot: QtBot, qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precedence, "_LONGEST_S", 60.0)
+    predictions, answers = LatestWins(), list[bool]()
+    asked = threading.Event()
+
+    def work(cancelled: Callable[[], bool]) -> bool:
+        asked.set()
+        return cancelled()
+
+    Turn.now()
+    predictions.submit("test", work, answers.append, print)
+    assert asked.wait(10)
+    time.sleep(0.05)
+    assert predictions.busy("test") and not answers
+    qtbot.waitUntil(lambda: answers == [False])
+    predictions.shutdown()
 
 
 def test_what_comes_last_is_not_starved(qtbot: QtBot, qapp: QApplication) -> None:
