@@ -19,7 +19,7 @@ from cnnpredict_gui.gui.actions import MENUS, Actions
 from cnnpredict_gui.gui.error_dialog import ErrorDialog
 from cnnpredict_gui.gui.file_dialogs import remember
 from cnnpredict_gui.gui.theme import GRID, set_role
-from cnnpredict_gui.gui.turns import Turn
+from cnnpredict_gui.gui.turns import Turn, paint_later
 
 if TYPE_CHECKING:
     from cnnpredict_gui.gui.context import AppContext
@@ -205,6 +205,7 @@ class MainWindow(QMainWindow):
     def _on_tab(self, index: int) -> None:
         if self.context is None or not 0 <= index < len(self._specs):
             return
+        paint_later(self.tabs)
         try:
             self.make_view(self._specs[index].name).activated()
         except CnnPredictError as error:

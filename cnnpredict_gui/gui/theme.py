@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory, QToolTip, QWidget
 from shiboken6 import isValid
 
-from cnnpredict_gui.gui.turns import Turn, Turns
+from cnnpredict_gui.gui.turns import Turn, Turns, paint_later
 
 Mode = Literal["system", "light", "dark"]
 MODES: tuple[Mode, ...] = ("system", "light", "dark")
@@ -220,7 +220,9 @@ class ThemeManager(QObject):
         """Make ``theme`` the current one and repaint everything."""
         if theme is self.current and self._applied:
             return
-        Turn.now()  # of which Qt takes much
+        Turn.now()
+        for window in self._app.topLevelWidgets():
+            paint_later(window)
         self.current, self._applied = theme, True
         ThemeManager.latest = theme
         self._app.setPalette(palette(theme))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
 from cnnpredict_gui.core.errors import CnnPredictError
@@ -103,6 +104,13 @@ def soon(owner: QObject, piece: Piece) -> None:
     if _Queue.shared is None or not isValid(_Queue.shared):
         _Queue.shared = _Queue()
     _Queue.shared.put(owner, piece)
+
+
+def paint_later(widget: QWidget) -> None:
+    """Paint what changes in ``widget`` in this turn in the next one: to change much takes long enough."""
+    if widget.isVisible() and widget.updatesEnabled():
+        widget.setUpdatesEnabled(False)
+        soon(widget, lambda: widget.setUpdatesEnabled(True))
 
 
 def finished(steps: Steps[T]) -> T:

@@ -193,6 +193,7 @@ def _joined(answers: list[_Answer]) -> _Answer:
 
 
 def _batch(predictor: Predictor, table: ConfigTable, answers: list[_Answer]) -> PredictionBatch:
+    give_way()
     answer = _joined(answers)
     counts = np.bincount(answer.status, minlength=_STATES).tolist()
     STATISTICS.record(predictor.name, len(table), answer.seconds, counts[_REFUSED], counts[_EXTRAPOLATING])

@@ -11,6 +11,7 @@ from cnnpredict_gui.core.errors import UnknownNameError
 from cnnpredict_gui.core.names import Target, nearest
 from cnnpredict_gui.core.prediction import Prediction
 from cnnpredict_gui.core.table import ConfigTable
+from cnnpredict_gui.infra.precedence import give_way
 from cnnpredict_gui.serving.predictor import Predictor, predict_many
 
 #: Label of a configuration that was given without one.
@@ -107,6 +108,7 @@ def compare(
     for index, (label, config) in enumerate(named.items()):
         base = answers[reference.name].row(index)
         for predictor in by_name.values():
+            give_way()
             answer, first = answers[predictor.name].row(index), answers[predictor.name].row(0)
             rows.append(_row(label, config, predictor, answer, first, reference, base))
     return Comparison(named, reference.name, tuple(rows))

@@ -10,14 +10,14 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
 from cnnpredict_gui.gui.compare import CompareView
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.main_window import MainWindow
-from cnnpredict_gui.gui.turns import Turn, Turns, soon
+from cnnpredict_gui.gui.turns import Turn, Turns, paint_later, soon
 from cnnpredict_gui.gui.views import VIEWS
 from cnnpredict_gui.gui.workers import LatestWins
 from cnnpredict_gui.infra import precedence
@@ -119,3 +119,16 @@ def test_a_view_made_in_pieces_is_finished_by_whoever_asks(qtbot: QtBot, context
     qtbot.waitUntil(lambda: not view.busy())
     assert len(view.table.shown_rows()) == 5
     assert list(window.making_view("compare")) == []
+
+
+def test_what_changes_is_painted_in_the_next_turn(qtbot: QtBot, qapp: QApplication) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    paint_later(widget)
+    assert widget.updatesEnabled()
+    with qtbot.waitExposed(widget):
+        widget.show()
+    paint_later(widget)
+    paint_later(widget)
+    assert not widget.updatesEnabled()
+    qtbot.waitUntil(widget.updatesEnabled)
