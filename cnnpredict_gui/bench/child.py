@@ -64,8 +64,8 @@ def run_in_child(
         WorkerError: it failed, died (the message says of what) or took too long, or another one measures.
         CancelledByUserError: ``cancelled`` said so.
     """
-    with _alone(cancelled) if measures else nullcontext():
-        return _run(work, request, on_message, cancelled, timeout, measures)
+    with _alone(cancelled) if measures else nullcontext(), _child(work, request, measures) as (process, inbox):
+        return _listen(process, inbox, on_message, cancelled, timeout)
 
 
 @contextmanager
@@ -85,14 +85,9 @@ def _alone(cancelled: Callable[[], bool] | None) -> Iterator[None]:
         _measuring.release()
 
 
-def _run(
-    work: str,
-    request: Message,
-    on_message: Callable[[Message], None] | None,
-    cancelled: Callable[[], bool] | None,
-    timeout: float | None,
-    measures: bool,
-) -> Message:
+@contextmanager
+def _child(work: str, request: Message, measures: bool) -> Iterator[tuple[SpawnProcess, Inbox]]:
+    """A process at work and what it says; gone in the end, whatever it was doing."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, work, json.dumps(request)), daemon=True, name=work)
@@ -110,7 +105,7 @@ def _run(
     _step_back(process.pid, measures)
     reader.start()
     try:
-        return _listen(process, inbox, on_message, cancelled, timeout)
+        yield process, inbox
     finally:
         process.kill()
         process.join(_GRACE)
