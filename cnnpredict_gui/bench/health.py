@@ -19,7 +19,7 @@ from cnnpredict_gui.bench.machine import processor_name
 from cnnpredict_gui.bench.predictor_latency import sample_layers
 from cnnpredict_gui.infra.paths import data_dir
 from cnnpredict_gui.serving.library import ModelEntry, ModelLibrary
-from cnnpredict_gui.serving.statistics import STATISTICS
+from cnnpredict_gui.serving.statistics import STATISTICS, Served
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 #: What each status means.
@@ -116,29 +116,28 @@ def health(entries: Sequence[ModelEntry], system: SystemFigures | None = None) -
         system: The machine now; default: :func:`system_figures`.
     """
     system = system or system_figures()
-    counts = STATISTICS.snapshot()
+    served = STATISTICS.snapshot()
     states = [entry.status for entry in entries]
     loaded, failed = states.count("loaded"), states.count("failed")
-    predictions, errors = int(counts["predictions"]), int(counts["errors"])
-    fatal = _fatal(loaded, predictions, errors)
-    reasons = fatal or _shortcomings(entries, errors, system)
+    fatal = _fatal(loaded, served)
+    reasons = fatal or _shortcomings(entries, served.errors, system)
     return Health(
         status="unhealthy" if fatal else "degraded" if reasons else "healthy",
         reasons=tuple(reasons),
         models_loaded=loaded,
         models_failed=failed,
         uptime_s=max(0.0, time() - psutil.Process().create_time()),
-        predictions=predictions,
-        errors=errors,
-        median_ms=counts["p50_ms"],
+        predictions=served.predictions,
+        errors=served.errors,
+        median_ms=served.median_ms,
         system=system,
     )
 
 
-def _fatal(loaded: int, predictions: int, errors: int) -> list[str]:
+def _fatal(loaded: int, served: Served) -> list[str]:
     if not loaded:
         return ["no model is loaded"]
-    return [f"all of {errors:,} calls failed"] if errors and not predictions else []
+    return [f"all of {served.errors:,} calls failed"] if served.errors and not served.calls else []
 
 
 def _shortcomings(entries: Sequence[ModelEntry], errors: int, system: SystemFigures) -> list[str]:

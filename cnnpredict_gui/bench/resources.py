@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from cnnpredict_gui.bench.gpu import GpuMeter, GpuSample
+from cnnpredict_gui.infra.precedence import give_way
 
 #: The program's child processes are looked for at most this often (seconds): it means reading the list of all processes.
 CHILDREN_EVERY_S = 2.0
@@ -69,6 +70,7 @@ class Sampler:
 
     def sample(self) -> Sample:
         """The machine now."""
+        give_way()
         now = monotonic()
         elapsed = now - self._at
         self._at = now

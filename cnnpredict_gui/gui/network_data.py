@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.errors import CancelledByUserError, OpenDimension, OpenShapeError
 from cnnpredict_gui.core.measurement import Measurement, same_layer
+from cnnpredict_gui.infra.precedence import giving_way
 
 if TYPE_CHECKING:
     from cnnpredict_gui.core.prediction import Prediction
@@ -161,7 +162,7 @@ def _layers(stored: list[dict[str, Any]]) -> tuple[NetworkLayer, ...]:
     def config_of(*values: tuple[str, int | str]) -> ConvConfig:
         return ConvConfig.parse(dict(values))
 
-    configs = [config_of(*one["config"].items()) if one["config"] else None for one in stored]
+    configs = [config_of(*one["config"].items()) if one["config"] else None for one in giving_way(stored)]
     return tuple(
         NetworkLayer(**one | {"config": config, "output_shape": tuple(one["output_shape"])})
         for one, config in zip(stored, configs, strict=True)

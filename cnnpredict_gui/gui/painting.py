@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent, QRegion
+from PySide6.QtWidgets import QAbstractScrollArea, QWidget
 from shiboken6 import isValid
 
 from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.turns import Turn
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QAbstractScrollArea as Base
+    Base = QWidget
 else:
     Base = object
 
@@ -56,11 +57,11 @@ class _Waiting(QObject):
         there = {widget: region for widget, region in self._regions.items() if isValid(widget)}
         self._first, self._regions, self._one_taken = frozenset(there), {}, False
         for widget, region in there.items():
-            widget.viewport().update(region)
+            widget.canvas().update(region)
 
 
 class PaintedInTurns(Base):
-    """To be inherited before a scroll area that takes milliseconds to paint.
+    """To be inherited before a widget or scroll area that takes milliseconds to paint.
 
     It is painted from Python, which keeps its lock meanwhile. Qt asks charts and tables some thousands of questions; while a
     prediction is computed, each would wait for the lock.
@@ -71,7 +72,11 @@ class PaintedInTurns(Base):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.canvas().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+
+    def canvas(self) -> QWidget:
+        """What is painted on: the viewport of a scroll area, else the widget itself."""
+        return self.viewport() if isinstance(self, QAbstractScrollArea) else self
 
     @staticmethod
     @contextmanager
@@ -93,12 +98,12 @@ class PaintedInTurns(Base):
             self.fill(event.rect())
 
     def paint_now(self, event: QPaintEvent) -> None:
-        """Paint all of ``event``, the background too: Qt does not clear the viewport before."""
+        """Paint all of ``event``, the background too: Qt does not clear the canvas before."""
         super().paintEvent(event)
 
     def fill(self, area: QRect) -> None:
-        """Fill a part of the viewport with the background."""
-        painter = QPainter(self.viewport())
+        """Fill a part of the canvas with the background."""
+        painter = QPainter(self.canvas())
         painter.fillRect(area, self.palette().base())
         painter.end()
 
@@ -108,5 +113,5 @@ class PaintedInTurns(Base):
 
     def _place(self) -> tuple[QPoint, QSize, QSize]:
         """Where what was painted is found: in the same place of a window of the same size."""
-        viewport, window = self.viewport(), self.window()
-        return viewport.mapTo(window, QPoint()), viewport.size(), window.size()
+        canvas, window = self.canvas(), self.window()
+        return canvas.mapTo(window, QPoint()), canvas.size(), window.size()

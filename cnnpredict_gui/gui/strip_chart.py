@@ -18,6 +18,7 @@ from cnnpredict_gui.gui.csv_text import Cell
 from cnnpredict_gui.gui.export import Data, export_button, export_menu
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.menus import pop_up
+from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.resource_monitor import SLOW_S, Span
 from cnnpredict_gui.gui.symbols import joined
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
@@ -55,7 +56,7 @@ class Strip:
     least: float = 0.01
 
 
-class StripPlot(QWidget):
+class StripPlot(PaintedInTurns, QWidget):
     """The drawing area of a :class:`StripChart`."""
 
     def __init__(self, chart: StripChart) -> None:
@@ -63,13 +64,12 @@ class StripPlot(QWidget):
         self._chart = chart
         self.paints = 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
 
     def minimumSizeHint(self) -> QSize:
         """Still readable."""
         return QSize(200, 90)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paint_now(self, _event: QPaintEvent) -> None:
         self.paints += 1
         theme = self._chart.context.theme.current
         painter = QPainter(self)
@@ -222,12 +222,17 @@ class StripChart(QWidget):
             left, right = max(left, inner.left()), min(right, inner.right())
             if right > inner.left() and left <= inner.right():
                 bands.append((QRectF(left, inner.top(), max(right - left, 2.0), inner.height()), span.title))
+        if not bands:
+            return
         colour = QColor(theme.accent)
         colour.setAlphaF(0.16)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for band, _ in bands:
-            painter.fillRect(QRectF(band.left(), band.top(), 1, band.height()), QColor(theme.accent))
-            painter.fillRect(band, colour)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.accent))
+        painter.drawRects([QRectF(band.left(), band.top(), 1, band.height()) for band, _ in bands])
+        painter.setBrush(colour)
+        painter.drawRects([band for band, _ in bands])
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QColor(theme.muted))
         metrics = QFontMetricsF(self.font())

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from cnnpredict_gui.infra.precedence import give_way
+from cnnpredict_gui.infra.precedence import giving_way
 
 Cell = str | int | float | bool | None
 #: A text cell that begins with one of these could run as a formula.
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
-#: Rows that are made, in two milliseconds, before the window may go first.
-_STEP = 100
 
 
 def csv_text(
@@ -32,9 +30,7 @@ def csv_lines(
     fixed = constants or {}
     tail = [_cell(value, separator) for value in fixed.values()]
     yield separator.join(_cell(name, separator) for name in (*columns, *fixed)) + "\r\n"
-    for number, row in enumerate(rows):
-        if number % _STEP == 0:
-            give_way()
+    for row in giving_way(rows):
         yield separator.join([*(_cell(value, separator) for value in row), *tail]) + "\r\n"
 
 

@@ -15,6 +15,7 @@ from cnnpredict_gui.core.config import INTEGER_FIELDS, PAIR_FIELDS
 from cnnpredict_gui.core.features import quantities
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import VOCABULARY, ConfigTable, Floats
+from cnnpredict_gui.infra.precedence import give_way
 
 Rows = npt.NDArray[np.intp]
 Texts = npt.NDArray[np.object_]
@@ -91,6 +92,7 @@ class TrainingDomain:
         """Why each row is refused or extrapolated, shape (n,), read-only, empty where in range; kept like :meth:`status`."""
         key = (*self._key, "reasons")
         if key not in table.own_cache:
+            give_way()
             texts = self._reasons(table)
             texts.flags.writeable = False
             table.own_cache[key] = texts

@@ -36,7 +36,7 @@ _SMOOTH_FAMILIES = ("nn", "lasso")
 PLAUSIBLE_MS = (1e-6, 1e15)
 #: Bounds of models whose card has no interval: none is made up.
 _UNKNOWN = np.nan
-_REFUSED, _EXTRAPOLATING, _STATES = int(Status.REFUSED), int(Status.EXTRAPOLATING), len(Status)
+_REFUSED = int(Status.REFUSED)
 _PLAUSIBLE = (log(PLAUSIBLE_MS[0]), log(PLAUSIBLE_MS[1]))
 _NOT_A_TIME = "the model's answer is not a plausible time for a layer"
 
@@ -179,7 +179,7 @@ def _piece(predictors: Sequence[Predictor], table: ConfigTable) -> list[_Answer]
         try:
             answer = predictor.answer(table, memo)
         except Exception:
-            STATISTICS.record_error(predictor.name)
+            STATISTICS.record_error()
             raise
         found.append(replace(answer, seconds=perf_counter() - begin))
     return found
@@ -195,8 +195,7 @@ def _joined(answers: list[_Answer]) -> _Answer:
 def _batch(predictor: Predictor, table: ConfigTable, answers: list[_Answer]) -> PredictionBatch:
     give_way()
     answer = _joined(answers)
-    counts = np.bincount(answer.status, minlength=_STATES).tolist()
-    STATISTICS.record(predictor.name, len(table), answer.seconds, counts[_REFUSED], counts[_EXTRAPOLATING])
+    STATISTICS.record(len(table), answer.seconds)
     reasons = Reasons(lambda: predictor.reasons(table, answer.status), len(table))
     return PredictionBatch(answer.times[1], answer.times[0], answer.times[2], answer.status, reasons)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from cnnpredict_gui.core.config import ConvConfig, output_size
 from cnnpredict_gui.core.errors import ConfigError
+from cnnpredict_gui.infra.precedence import giving_way
 from cnnpredict_gui.studies.layers import NetworkLayer, conv_layer, other_layer
 
 Shape = tuple[int, ...]
@@ -53,7 +54,7 @@ def evaluate(rows: Sequence[GraphRow], input_shape: Shape, dtype: str = "fp32") 
     """
     shapes: list[Shape] = []
     layers: list[NetworkLayer] = []
-    for row in rows:
+    for row in giving_way(rows):
         inputs = [shapes[index] if index >= 0 else input_shape for index in row.inputs]
         shape = _SHAPES[row.operator](row.parameters, inputs)
         if min(shape) < 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cnnpredict_gui.core.config import LIMITS, ConvConfig
 from cnnpredict_gui.core.errors import ConfigError
+from cnnpredict_gui.infra.precedence import giving_way
 
 #: Kinds of layers and, for those without a predictor, why. Only ``conv`` is predicted.
 KINDS: dict[str, str] = {
@@ -146,7 +147,7 @@ def _changed(layers: Sequence[NetworkLayer], field: str, value: int | str) -> di
     """Each different convolution with one parameter changed: a network has far fewer than layers, which share them."""
     return {
         config: config if getattr(config, field) == value else ConvConfig.parse(config.model_dump() | {field: value})
-        for config in distinct_layers(layers)
+        for config in giving_way(distinct_layers(layers))
     }
 
 

@@ -8,6 +8,7 @@ from math import isfinite, nan
 
 from cnnpredict_gui.core.config import ConvConfig
 from cnnpredict_gui.core.measurement import Measurement, measured_ms
+from cnnpredict_gui.infra.precedence import give_way
 from cnnpredict_gui.studies.network import NetworkPrediction, NetworkResult
 
 
@@ -25,6 +26,7 @@ def with_measured(prediction: NetworkPrediction, find: Callable[[ConvConfig], Me
 
 
 def _with_times(result: NetworkResult, prediction: NetworkPrediction, found: list[Measurement | None]) -> NetworkResult:
+    give_way()
     times = tuple(measured_ms(one, result.target) for one in found)
     if not any(map(isfinite, times)):
         return result

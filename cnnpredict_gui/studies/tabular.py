@@ -23,6 +23,7 @@ from cnnpredict_gui.core.config import CONFIG_FIELDS, INTEGER_FIELDS, PAIR_FIELD
 from cnnpredict_gui.core.errors import DataFileError
 from cnnpredict_gui.core.names import nearest
 from cnnpredict_gui.core.table import REQUIRED_FIELDS
+from cnnpredict_gui.infra.precedence import giving_way
 
 PARAMETERS = (*CONFIG_FIELDS, *PAIR_FIELDS)
 SEPARATORS = (",", ";", "\t", "|")
@@ -215,9 +216,11 @@ def _checked_header(path: Path, names: list[str]) -> tuple[str, ...]:
 
 
 def _checked_names(path: Path, names: Sequence[str]) -> tuple[str, ...]:
-    twice = [name for name in names if list(names).count(name) > 1]
-    if twice:
-        raise DataFileError(f"{path.name} has two columns named {twice[0]!r}", "rename one of them")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataFileError(f"{path.name} has two columns named {name!r}", "rename one of them")
+        seen.add(name)
     return tuple(names)
 
 
@@ -238,7 +241,7 @@ def _next_rows(path: Path, reader: Any, width: int, rows: int) -> tuple[list[lis
     cells: list[list[str]] = []
     lines: list[int] = []
     line = reader.line_num + 1
-    for row in reader:
+    for row in giving_way(reader):
         if len(row) != width and row:
             row = row[:width] if len(row) > width and not any(row[width:]) else row  # noqa: PLW2901 - blank cells at the end
             if len(row) != width:

@@ -32,7 +32,7 @@ def entries(models_folder: Path) -> list[ModelEntry]:
 
 
 def test_all_well(entries: list[ModelEntry]) -> None:
-    STATISTICS.record("one", 12, 0.004)
+    STATISTICS.record(12, 0.004)
     state = health(entries, SYSTEM)
     assert (state.status, state.reasons) == ("healthy", ())
     assert (state.models_loaded, state.models_failed, state.predictions, state.errors) == (15, 0, 12, 0)
@@ -43,8 +43,8 @@ def test_all_well(entries: list[ModelEntry]) -> None:
 def test_degraded_says_why(entries: list[ModelEntry]) -> None:
     failed = replace(entries[0], status="failed", reason="it is broken")
     assert health([failed, *entries[1:]], SYSTEM).reasons == (f"{failed.full_name}: it is broken",)
-    STATISTICS.record("one", 1, 0.001)
-    STATISTICS.record_error("one")
+    STATISTICS.record(1, 0.001)
+    STATISTICS.record_error()
     short = replace(SYSTEM, memory_available_mb=150.0, disk_free_mb=10.0)
     state = health(entries, short)
     assert state.status == "degraded"
@@ -58,7 +58,7 @@ def test_degraded_says_why(entries: list[ModelEntry]) -> None:
 def test_unhealthy_when_nothing_answers(entries: list[ModelEntry]) -> None:
     assert health([], SYSTEM).status == "unhealthy"
     assert health([], SYSTEM).reasons == ("no model is loaded",)
-    STATISTICS.record_error("one")
+    STATISTICS.record_error()
     assert health(entries, SYSTEM).reasons == ("all of 1 calls failed",)
 
 

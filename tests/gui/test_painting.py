@@ -23,7 +23,7 @@ from tests.gui.contract import picture
 ROOT = Path(__file__).parents[2]
 
 
-class Slow(PaintedInTurns, QAbstractScrollArea):
+class Slow(PaintedInTurns):
     """Takes more than a frame to paint itself red."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Slow(PaintedInTurns, QAbstractScrollArea):
 
     def paint_now(self, event: QPaintEvent) -> None:
         time.sleep(1.2 * Turn.FRAME_S)
-        painter = QPainter(self.viewport())
+        painter = QPainter(self.canvas())
         painter.fillRect(event.rect(), QColor("red"))
         painter.end()
         self.turns.append(Turn.now().number)
@@ -46,12 +46,20 @@ class Slow(PaintedInTurns, QAbstractScrollArea):
         self.filled += 1
 
 
-@pytest.fixture
-def several(qtbot: QtBot) -> list[Slow]:
+class SlowArea(Slow, QAbstractScrollArea):
+    """A scroll area."""
+
+
+class SlowWidget(Slow, QWidget):
+    """A widget of its own."""
+
+
+@pytest.fixture(params=[SlowArea, SlowWidget])
+def several(qtbot: QtBot, request: pytest.FixtureRequest) -> list[Slow]:
     window = QWidget()
     qtbot.addWidget(window)
     layout = QHBoxLayout(window)
-    made = [Slow() for _ in range(4)]
+    made: list[Slow] = [request.param() for _ in range(4)]
     for one in made:
         layout.addWidget(one)
         one.home = window
@@ -64,7 +72,7 @@ def several(qtbot: QtBot) -> list[Slow]:
 def test_what_does_not_fit_into_a_turn_comes_in_the_next(qtbot: QtBot, several: list[Slow]) -> None:
     for one in several:
         one.turns.clear()
-        one.viewport().update()
+        one.canvas().update()
     qtbot.waitUntil(lambda: all(one.turns for one in several))
     turns = Counter(turn for one in several for turn in one.turns)
     assert set(turns.values()) == {1} and len(turns) == 4
@@ -74,10 +82,10 @@ def test_none_waits_for_ever(qtbot: QtBot, several: list[Slow]) -> None:
     busy, *others = several
     for one in others:
         one.turns.clear()
-        one.viewport().update()
-    busy.then = lambda: soon(busy, busy.viewport().update)
+        one.canvas().update()
+    busy.then = lambda: soon(busy, busy.canvas().update)
     busy.turns.clear()
-    busy.viewport().update()
+    busy.canvas().update()
     qtbot.waitUntil(lambda: all(one.turns for one in others))
     assert len(busy.turns) < 12
     busy.then = lambda: None
@@ -95,7 +103,7 @@ def test_none_waits_for_ever_behind_work_in_turns(qtbot: QtBot, several: list[Sl
 
     for one in several:
         one.turns.clear()
-        one.viewport().update()
+        one.canvas().update()
     piece()
     qtbot.waitUntil(lambda: all(one.turns for one in several), timeout=20_000)
     assert len(done) < 40
@@ -105,7 +113,7 @@ def test_old_pixels_stay_where_nothing_has_moved(qtbot: QtBot, several: list[Slo
     for one in several:
         one.filled = 0
         one.turns.clear()
-        one.viewport().update()
+        one.canvas().update()
     qtbot.waitUntil(lambda: all(one.turns for one in several))
     assert sum(one.filled for one in several) == 0
     several[0].window().resize(700, 220)
@@ -116,7 +124,7 @@ def test_old_pixels_stay_where_nothing_has_moved(qtbot: QtBot, several: list[Slo
 def test_a_picture_has_everything(several: list[Slow]) -> None:
     image = picture(several[0].window())
     for one in several:
-        place = one.viewport().mapTo(one.window(), one.viewport().rect().center())
+        place = one.canvas().mapTo(one.window(), one.canvas().rect().center())
         assert image.pixelColor(place) == QColor("red")
 
 

@@ -55,3 +55,11 @@ def test_no_turn_holds_work_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
     thread, passed = worker()
     assert passed.wait(10)
     thread.join()
+
+
+def test_items_are_handed_on_and_the_window_goes_first_at_every_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[object] = []
+    monkeypatch.setattr(precedence, "give_way", lambda: happened.append("window"))
+    happened.extend(precedence.giving_way(range(250)))
+    assert [number for number, one in enumerate(happened) if one == "window"] == [0, 101, 202]
+    assert [one for one in happened if one != "window"] == list(range(250))

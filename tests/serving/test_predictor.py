@@ -22,7 +22,7 @@ from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import ConfigTable
 from cnnpredict_gui.serving.library import ModelLibrary
 from cnnpredict_gui.serving.predictor import PIECE_ROWS, Predictor, predict_many
-from cnnpredict_gui.serving.statistics import STATISTICS, ServingStatistics
+from cnnpredict_gui.serving.statistics import STATISTICS, Served, ServingStatistics
 from tests.artefacts import write_model, write_training_folder
 from tests.strategies import valid_configs
 
@@ -276,16 +276,9 @@ def test_predictions_are_counted(library: ModelLibrary) -> None:
     table = ConfigTable.from_configs([LAYER, changed(batch_size=2), changed(algorithm="fft")])
     predict_many([library.get("xgb_prediction-training-gpul40s")], table)
     library.get("rf_prediction-training-cpu").predict_one(LAYER)
-    counts = STATISTICS.snapshot()
-    assert (counts["calls"], counts["predictions"], counts["refused"], counts["extrapolating"], counts["errors"]) == (
-        2,
-        4,
-        1,
-        1,
-        0,
-    )
-    assert counts["predictors"]["xgb_prediction-training-gpul40s"]["predictions"] == 3
-    assert 0 < counts["p50_ms"] <= counts["p95_ms"] <= counts["max_ms"]
+    served = STATISTICS.snapshot()
+    assert (served.calls, served.predictions, served.errors) == (2, 4, 0)
+    assert served.median_ms is not None and served.median_ms > 0
 
 
 def test_statistics_count_in_many_threads() -> None:
@@ -293,18 +286,19 @@ def test_statistics_count_in_many_threads() -> None:
 
     def count() -> None:
         for _ in range(500):
-            statistics.record("a", 2, 0.001)
+            statistics.record(2, 0.001)
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    statistics.record_error("b")
-    counts = statistics.snapshot()
-    assert (counts["calls"], counts["predictions"], counts["errors"]) == (2_000, 4_000, 1)
-    assert counts["mean_ms"] == pytest.approx(1.0)
-    assert counts["predictors"]["b"]["mean_ms"] is None
+    statistics.record_error()
+    served = statistics.snapshot()
+    assert (served.calls, served.predictions, served.errors) == (2_000, 4_000, 1)
+    assert served.median_ms == pytest.approx(1.0)
+    statistics.reset()
+    assert statistics.snapshot() == Served(0, 0, 0, None)
 
 
 def test_an_error_of_a_model_is_counted_and_told(library: ModelLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +311,7 @@ def test_an_error_of_a_model_is_counted_and_told(library: ModelLibrary, monkeypa
     STATISTICS.reset()
     with pytest.raises(RuntimeError, match="broken"):
         predictor.predict_one(LAYER)
-    assert STATISTICS.snapshot()["errors"] == 1
+    assert STATISTICS.snapshot().errors == 1
 
 
 def test_without_training_ranges_nothing_is_in_range_and_no_interval_is_made_up(tmp_path: Path) -> None:
