@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyqtgraph as pg
 
-from cnnpredict_gui.core.names import FAMILIES
-from cnnpredict_gui.gui.charts import ChartView
+from cnnpredict_gui.gui.charts import ChartView, symbol_brush, symbol_pen
 from cnnpredict_gui.gui.compare_data import Agreement, CompareResult
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data
@@ -44,14 +43,12 @@ class AgreementChart(ChartView):
         if not self._agreement:
             return
         theme = self._theme
-        colours = {family: pg.mkBrush(theme.family(family)) for family in FAMILIES}
-        hollow, edge = pg.mkBrush(theme.base), {family: pg.mkPen(theme.family(family), width=1.6) for family in FAMILIES}
         self.points.setData(
             x=np.log10([one.median_ms for one in self._agreement]),
             y=np.array([one.ratio for one in self._agreement]),
             symbol=[FAMILY_SYMBOLS[one.family] for one in self._agreement],
-            brush=[hollow if one.hatched else colours[one.family] for one in self._agreement],
-            pen=[edge[one.family] for one in self._agreement],
+            brush=[symbol_brush(theme.base if one.hatched else theme.family(one.family)) for one in self._agreement],
+            pen=[symbol_pen(theme.family(one.family), 1.6) for one in self._agreement],
             data=[one.name for one in self._agreement],
         )
         entries = family_legend(theme, [one.family for one in self._agreement])

@@ -18,6 +18,7 @@ from cnnpredict_gui.core.errors import CnnPredictError, DataFileError
 from cnnpredict_gui.gui.arguments import Arguments, parse
 from cnnpredict_gui.gui.garbage import GarbageCollector
 from cnnpredict_gui.gui.main_window import TITLE, MainWindow, first_size
+from cnnpredict_gui.gui.painting import paint_in_one_thread
 from cnnpredict_gui.gui.popups import ClosedPopups
 from cnnpredict_gui.gui.preferences import Preferences
 from cnnpredict_gui.gui.problems import Problems
@@ -42,6 +43,7 @@ class Application(QObject):
 
     def __init__(self, app: QApplication, arguments: Arguments, settings: tuple[Settings, str] | None = None) -> None:
         super().__init__(app)
+        paint_in_one_thread()
         self.arguments = arguments
         self.preferences = Preferences(_kept(arguments), arguments.models_dir, arguments.safe_mode, self, settings)
         self.memory, self._trouble = self._last_session()

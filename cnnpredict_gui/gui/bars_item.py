@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.problems import told
-from cnnpredict_gui.gui.symbols import draw_symbol, hatch
+from cnnpredict_gui.gui.symbols import draw_symbol, fill, hatch
 
 _MAX_THICKNESS = 20
 _SOLID = Qt.PenStyle.SolidLine
@@ -122,18 +122,18 @@ class BarsItem(PixelItem):
 
     def _paint_areas(self, painter: QPainter, spots: Spots, left: float, thickness: float) -> None:
         """The bars themselves, paler and hatched where extrapolating, with a frame around the one in focus."""
-        hatched: dict[str, list[QRectF]] = {}
+        alike: dict[tuple[str, bool], list[QRectF]] = {}
         focus = []
         for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
             area = QRectF(left, middle.y() - thickness / 2, max(middle.x() - left, 0), thickness)
-            fill = self.colour(bar)
-            if bar.hatched:
-                hatched.setdefault(fill.name(), []).append(area)
+            alike.setdefault((self.colour(bar).name(), bar.hatched), []).append(area)
             if bar.key == self.focus:
                 focus.append(area)
-            painter.fillRect(area, self.theme.on_base(fill, 0.25 if bar.hatched else 0.75))
-        for colour, areas in hatched.items():
-            hatch(painter, areas, QColor(colour))
+        for (name, hatched), areas in alike.items():
+            colour = QColor(name)
+            fill(painter, areas, self.theme.on_base(colour, 0.25 if hatched else 0.75))
+            if hatched:
+                hatch(painter, areas, colour)
         painter.setPen(QPen(QColor(self.theme.accent), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRects(focus)

@@ -7,6 +7,7 @@ so that a frame costs a few milliseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import pyqtgraph as pg
@@ -25,6 +26,18 @@ from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 from cnnpredict_gui.gui.turns import Turn
 
 pg.setConfigOptions(antialias=True)
+
+
+@cache
+def symbol_pen(colour: str, width: float) -> Any:
+    """The same ``QPen`` each time: for every pen and brush it has not seen, pyqtgraph draws a picture of the symbol."""
+    return pg.mkPen(colour, width=width)
+
+
+@cache
+def symbol_brush(colour: str) -> Any:
+    """The same ``QBrush`` each time, see :func:`symbol_pen`."""
+    return pg.mkBrush(colour)
 
 
 class Drawing(PaintedInTurns, pg.GraphicsLayoutWidget):  # type: ignore[misc]

@@ -6,6 +6,7 @@ window stands still.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     Base = QWidget
 else:
     Base = object
+
+
+def paint_in_one_thread() -> None:
+    """To be called before anything is painted.
+
+    Else Qt hands pieces of a grid line or a bar to threads of its own, and waits for them longer than it takes to paint them.
+    """
+    os.environ["QT_NO_GUI_THREADPOOL"] = "1"
 
 
 class _Waiting(QObject):

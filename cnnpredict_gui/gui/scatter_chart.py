@@ -11,7 +11,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import Qt
 
 from cnnpredict_gui import __version__
-from cnnpredict_gui.gui.charts import ChartView
+from cnnpredict_gui.gui.charts import ChartView, symbol_brush, symbol_pen
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import percent, sig3
@@ -77,13 +77,12 @@ class ScatterChart(ChartView):
         self.set_empty(not drawn)
         if not drawn:
             return
-        hollow = pg.mkBrush(self._theme.base)
         self.points.setData(
             x=np.log10([point.measured_ms for _, point in drawn]),
             y=np.log10([point.predicted_ms for _, point in drawn]),
             symbol=[one.symbol for one, _ in drawn],
-            brush=[hollow if point.hollow else pg.mkBrush(one.colour) for one, point in drawn],
-            pen=[pg.mkPen(one.colour, width=1.4) for one, _ in drawn],
+            brush=[symbol_brush(self._theme.base if point.hollow else one.colour) for one, point in drawn],
+            pen=[symbol_pen(one.colour, 1.4) for one, _ in drawn],
             data=[f"{one.name}\n{point.label}" for one, point in drawn],
         )
         entries = [(one.name, one.colour, one.symbol) for one in self.series if one.points]

@@ -20,7 +20,7 @@ from cnnpredict_gui.gui.format import sig3
 from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.resource_monitor import SLOW_S, Span
-from cnnpredict_gui.gui.symbols import joined
+from cnnpredict_gui.gui.symbols import fill, joined
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
 
 #: Longer without a sample (seconds), and the line is interrupted.
@@ -222,17 +222,12 @@ class StripChart(QWidget):
             left, right = max(left, inner.left()), min(right, inner.right())
             if right > inner.left() and left <= inner.right():
                 bands.append((QRectF(left, inner.top(), max(right - left, 2.0), inner.height()), span.title))
-        if not bands:
-            return
         colour = QColor(theme.accent)
         colour.setAlphaF(0.16)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.accent))
-        painter.drawRects([QRectF(band.left(), band.top(), 1, band.height()) for band, _ in bands])
-        painter.setBrush(colour)
-        painter.drawRects([band for band, _ in bands])
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+        begins = [QRectF(band.left(), band.top(), 1, band.height()) for band, _ in bands]
+        fill(painter, begins, QColor(theme.accent))
+        fill(painter, [band for band, _ in bands], colour)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QColor(theme.muted))
         metrics = QFontMetricsF(self.font())

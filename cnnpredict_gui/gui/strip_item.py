@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import repeat
+from itertools import compress, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from cnnpredict_gui.core.table import Floats
 from cnnpredict_gui.gui.axes import NumberAxis, colour_axis
 from cnnpredict_gui.gui.pixel_item import PixelItem
 from cnnpredict_gui.gui.problems import told
-from cnnpredict_gui.gui.symbols import hatch, line_segments
+from cnnpredict_gui.gui.symbols import fill, hatch, line_segments
 from cnnpredict_gui.gui.theme import Theme
 
 _AXIS_PX = 48
@@ -90,12 +90,13 @@ class StripItem(PixelItem):
         else:
             lefts, broad = places - width / 2, width
         areas = list(map(QRectF, lefts.tolist(), tops.tolist(), repeat(broad), (bottom - tops).tolist()))
-        fills = [self.theme.on_base(QColor(self.colour), share) for share in (0.75, 0.25)]
-        for area, out in zip(areas, outside.tolist(), strict=True):
-            painter.fillRect(area, fills[out])
+        inside, beyond = list(compress(areas, ~outside)), list(compress(areas, outside))
+        colour = QColor(self.colour)
+        fill(painter, inside, self.theme.on_base(colour, 0.75))
+        fill(painter, beyond, self.theme.on_base(colour, 0.25))
         if width < 3:
             return
-        hatch(painter, [area for area, out in zip(areas, outside.tolist(), strict=True) if out], QColor(self.colour), 5)
+        hatch(painter, beyond, colour, 5)
         cap, known = min(width * 0.25, 4.0), np.isfinite(low)
         at, least, most = places[known], low[known], high[known]
         painter.setPen(QPen(QColor(self.theme.text), 1))

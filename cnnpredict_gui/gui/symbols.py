@@ -74,6 +74,15 @@ def draw_symbols(painter: QPainter, x: Floats, y: Floats, symbol: str, size: flo
     painter.drawPath(path)
 
 
+def fill(painter: QPainter, areas: Sequence[QRectF], colour: QColor) -> None:
+    """Fill rectangles in one call: each call lets go of Python's lock and waits for it."""
+    if areas:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRects(areas)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
 def hatch(painter: QPainter, areas: Sequence[QRectF], colour: QColor, gap: float = 6) -> None:
     """Diagonal lines every ``gap`` pixels, cut to ``areas`` by arithmetic."""
     edges = np.array([(area.left(), area.bottom(), area.width(), area.height()) for area in areas if not area.isEmpty()])

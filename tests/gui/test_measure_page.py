@@ -202,3 +202,7 @@ def test_scatter_has_equal_axes_and_bands(qtbot: QtBot, bare_context: AppContext
         assert np.allclose(y - x, np.log10(factor))
     assert "+10.0 %" in chart._tip(0.0, float(np.log10(1.1)), "a")
     assert [entry[0] for entry in chart.legend.entries] == ["one", "equal", "± 10 and 20 %"]
+    many = tuple(ScatterPoint(str(number), 1.0, 1.0 + number / 100, number % 2 == 0) for number in range(100))
+    for _ in range(2):
+        chart.show_series([ScatterSeries("one", "#0072b2", "o", many)])
+    assert len(chart.points.fragmentAtlas) == 2, "one picture of a symbol for the filled ones, one for the hollow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -167,3 +168,33 @@ def test_errors_while_painting_are_told_and_end_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     number, names = done.stdout.splitlines()[-1].split(maxsplit=1)
     assert int(number) >= 2 and names == "['AttributeError', 'KeyError']", done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts the threads of the process as Linux shows them")
+@pytest.mark.parametrize("alone", [True, False])
+def test_painting_starts_no_threads(alone: bool) -> None:
+    """And the counter-proof: unless told, Qt starts some for what takes no longer than a turn."""
+    script = f"""
+from pathlib import Path
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter
+from cnnpredict_gui.gui.painting import paint_in_one_thread
+if {alone}:
+    paint_in_one_thread()
+app = QGuiApplication([])
+image = QImage(1200, 900, QImage.Format.Format_ARGB32_Premultiplied)
+image.fill(0)
+before = len(list(Path("/proc/self/task").iterdir()))
+painter = QPainter(image)
+painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+painter.setBrush(QColor(255, 0, 0, 40))
+painter.drawEllipse(QPointF(600, 450), 590, 440)
+painter.end()
+print(len(list(Path("/proc/self/task").iterdir())) - before)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "QT_NO_GUI_THREADPOOL"}
+    environment["QT_QPA_PLATFORM"] = "offscreen"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, env=environment, timeout=60
+    )
+    assert (int(done.stdout) == 0) is alone

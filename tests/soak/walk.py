@@ -146,7 +146,8 @@ class Walk(QObject):
         for widget in QApplication.topLevelWidgets():
             if isinstance(widget, QDialog) and widget.isVisible():
                 widget.reject()
-        context.state.from_json(self._home)
+        for _ in context.state.taking_over(self._home):
+            _go_on(0)
         for _ in application.window.restoring_views():
             _go_on(0)
         home: tuple[Callable[[], object], ...] = (
