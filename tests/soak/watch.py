@@ -23,7 +23,14 @@ from cnnpredict_gui.infra.memory import give_memory_back
 #: Longest turn of the event loop in ms, and growth of memory, that a long walk may have.
 STALL_MS, GROWTH = 100.0, 0.05
 #: Messages of the off-screen platform and of readers that are given damaged files: nobody's fault.
-_HARMLESS = ("Keyboard event not accepted", "propagateSizeHints", "This plugin does not support", "libpng", "QFont::setP")
+_HARMLESS = (
+    "Keyboard event not accepted",
+    "not accepted by receiving widget",
+    "propagateSizeHints",
+    "This plugin does not support",
+    "libpng",
+    "QFont::setP",
+)
 _STALLS_KEPT = 12
 
 
