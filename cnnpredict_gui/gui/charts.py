@@ -23,7 +23,7 @@ from cnnpredict_gui.gui.legend import Legend
 from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
-from cnnpredict_gui.gui.turns import Turn
+from cnnpredict_gui.gui.turns import Steps, Turn
 
 pg.setConfigOptions(antialias=True)
 
@@ -246,8 +246,20 @@ class ChartView(QWidget):
     def _head_height(self, width: float) -> float:
         return 3 * GRID + self.legend.height_for(width - 2 * GRID) + GRID
 
-    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None] | None:
         """Paint title, legend and plots in the colours of ``theme``."""
+        before = self._theme
+        if theme is not before:
+            self.apply_theme(theme)
+        try:
+            self._render_scene(painter, self._paint_head(painter, area, theme))
+        finally:
+            if theme is not before:
+                self.apply_theme(before)
+        return None
+
+    def _paint_head(self, painter: QPainter, area: QRectF, theme: Theme) -> QRectF:
+        """Paint title and legend; what remains below is returned."""
         inner = area.adjusted(GRID, 0, -GRID, 0)
         font = QFont(self.font())
         font.setBold(True)
@@ -255,17 +267,10 @@ class ChartView(QWidget):
         painter.setPen(QColor(theme.text))
         painter.drawText(QRectF(inner.left(), area.top(), inner.width(), 3 * GRID), Qt.AlignmentFlag.AlignVCenter, self.title())
         painter.setFont(self.font())
-        before = self._theme
-        if theme is not before:
-            self.apply_theme(theme)
-        try:
-            painter.save()
-            self.legend.paint(painter, inner.adjusted(0, 3 * GRID, 0, 0), theme)
-            painter.restore()  # a brush left set would fill the plots
-            self._render_scene(painter, area.adjusted(0, self._head_height(area.width()), 0, 0))
-        finally:
-            if theme is not before:
-                self.apply_theme(before)
+        painter.save()
+        self.legend.paint(painter, inner.adjusted(0, 3 * GRID, 0, 0), theme)
+        painter.restore()  # a brush left set would fill the plots
+        return area.adjusted(0, self._head_height(area.width()), 0, 0)
 
     def _render_scene(self, painter: QPainter, area: QRectF) -> None:
         scene = self.graphics.scene()

@@ -75,8 +75,11 @@ class Exportable(Protocol):
     def export_size(self) -> QSizeF:
         """Size of the picture in logical pixels."""
 
-    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        """Paint the picture into ``area`` in the colours of ``theme``; the background is there already."""
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None] | None:
+        """Paint the picture into ``area`` in the colours of ``theme``; the background is there already.
+
+        What takes longer than a turn returns the steps to do it in; the picture is nonetheless of how things are now.
+        """
 
     def export_data(self) -> Data:
         """The numbers, with units, configuration and version."""
@@ -93,7 +96,7 @@ def picture(source: Exportable, theme: Theme, scale: int = 1) -> Steps[QImage]:
     if image.isNull():
         raise OutputError("the picture is empty or too large", "choose a smaller scale or enlarge the window")
     image.setDevicePixelRatio(scale)
-    drawing = _recorded(source, size, theme)
+    drawing = yield from _recorded(source, size, theme)
     rows = max(_BAND_PIXELS // image.width(), 1)
     for top in range(0, image.height(), rows):
         yield
@@ -101,12 +104,14 @@ def picture(source: Exportable, theme: Theme, scale: int = 1) -> Steps[QImage]:
     return image
 
 
-def _recorded(source: Exportable, size: QSizeF, theme: Theme) -> QPicture:
+def _recorded(source: Exportable, size: QSizeF, theme: Theme) -> Steps[QPicture]:
     """The calls that paint ``source``: far quicker than its pixels, and safe from what changes later."""
     drawing = QPicture()
     painter = QPainter(drawing)
     try:
-        source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
+        steps = source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
+        if steps is not None:
+            yield from steps
     finally:
         painter.end()
     return drawing
@@ -130,7 +135,7 @@ def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Th
 def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
     """The picture of ``source`` as it is now, as an SVG document."""
     size, title = source.export_size(), source.export_name()
-    drawing = _recorded(source, size, theme)
+    drawing = yield from _recorded(source, size, theme)
     yield
     store = QByteArray()
     buffer = QBuffer(store)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt
-from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QTransform
 from PySide6.QtWidgets import QToolTip
 
 from cnnpredict_gui import __version__
@@ -23,10 +24,10 @@ from cnnpredict_gui.gui.export import Data
 from cnnpredict_gui.gui.format import interval_words, percent, sig3
 from cnnpredict_gui.gui.network_data import NetworkAnswer
 from cnnpredict_gui.gui.series import predictor_title
-from cnnpredict_gui.gui.strip_item import Strip
+from cnnpredict_gui.gui.strip_item import Strip, paint_item
 from cnnpredict_gui.gui.switch import LogSwitch, Switch
 from cnnpredict_gui.gui.theme import Theme
-from cnnpredict_gui.gui.turns import Turns
+from cnnpredict_gui.gui.turns import Steps, Turns, finished
 
 _STRIP_PX = 96
 #: Strips that are made in one turn of the event loop, in some 12 ms.
@@ -45,6 +46,8 @@ class LayerChart(ChartView):
         #: Strips that stand ready for more predictors.
         self._spare: list[Strip] = []
         self._turns = Turns(self)
+        #: Pictures for files that are being painted.
+        self._exports: list[Steps[None]] = []
         self.convolutions: list[int] = []
         self.layer = -1
         super().__init__(
@@ -78,6 +81,7 @@ class LayerChart(ChartView):
         self._redraw()
 
     def _redraw(self) -> None:
+        self._finish_exports()
         answer = self.answer
         results = [one for one in answer.prediction.results if np.isfinite(one.time_ms).any()] if answer else []
         if answer is not None and not self.convolutions:
@@ -112,17 +116,20 @@ class LayerChart(ChartView):
 
     def _colour(self) -> None:
         """Strips and legend in the colours of the theme."""
+        for strip in self.strips:
+            strip.item.update()
+        self.legend.set_entries(self._entries(self._theme))
+        self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
+
+    def _entries(self, theme: Theme) -> list[tuple[str, str, str]]:
+        """Of the legend."""
         items = [strip.item for strip in self.strips]
-        for item in items:
-            item.colour = self._theme.family(item.family)
-            item.update()
         hatched = any((item.status == Status.EXTRAPOLATING).any() for item in items)
         marked = any((item.measured > 0).any() for item in items)
         crossed = any(np.isnan(item.time).any() for item in items)
-        entries = [("extrapolated", self._theme.muted, "hatch")] if hatched else []
-        entries += [("measured on this machine", self._theme.text, "line")] if marked else []
-        self.legend.set_entries(entries + ([("no prediction", self._theme.error, "x")] if crossed else []))
-        self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
+        entries = [("extrapolated", theme.muted, "hatch")] if hatched else []
+        entries += [("measured on this machine", theme.text, "line")] if marked else []
+        return entries + ([("no prediction", theme.error, "x")] if crossed else [])
 
     def _arrange(self, count: int) -> None:
         """As many strips as there are predictors, the layers' numbers below the last."""
@@ -150,6 +157,10 @@ class LayerChart(ChartView):
     def reset_zoom(self) -> None:
         self._redraw()
 
+    def apply_theme(self, theme: Theme) -> None:
+        self._finish_exports()
+        super().apply_theme(theme)
+
     def recolour(self, theme: Theme) -> None:
         if self.answer is not None:
             for strip in (*self.strips, *self._spare):
@@ -159,6 +170,7 @@ class LayerChart(ChartView):
 
     def show_layer(self, layer: int) -> None:
         """Mark a layer (index into all layers; -1 for none)."""
+        self._finish_exports()
         self.layer = layer
         number = self.convolutions.index(layer) if layer in self.convolutions else -1
         for strip in self.strips:
@@ -199,6 +211,8 @@ class LayerChart(ChartView):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if self.answer is None or self.is_empty:
             return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.Resize:
+            self._finish_exports()
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             bar = self.bar_at(QPointF(event.pos()))
             if bar is not None:
@@ -235,6 +249,48 @@ class LayerChart(ChartView):
         return False
 
     # -- export -------------------------------------------------------------------------------------------------------
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
+        """Paint title, legend and strips in the colours of ``theme``, some strips in each step."""
+        steps = self._paint_strips(painter, area, theme)
+        self._exports.append(steps)
+        try:
+            yield from steps
+        finally:
+            self._exports.remove(steps)
+
+    def _finish_exports(self) -> None:
+        """Paint what is being painted for files to its end, before anything changes."""
+        for steps in self._exports:
+            finished(steps)
+
+    def _paint_strips(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
+        shown, self.legend.entries = self.legend.entries, self._entries(theme)
+        below, view = self._paint_head(painter, area, theme), QRectF(self.graphics.viewRect())
+        self.legend.entries = shown
+        scale = min(below.width() / view.width(), below.height() / view.height())
+        to_area = QTransform.fromTranslate(below.left(), below.top()).scale(scale, scale).translate(-view.left(), -view.top())
+        self.settle()
+        with self._coloured(lambda colours: colour_axis(self.numbers, colours), theme):
+            paint_item(painter, self.numbers, to_area)
+        for number, strip in enumerate(self.strips, 1):
+            with self._coloured(strip.recolour, theme):
+                paint_item(painter, strip.axis, to_area)
+                paint_item(painter, strip.item, to_area)
+            if number % _STRIPS == 0:
+                yield
+
+    @contextmanager
+    def _coloured(self, recolour: Callable[[Theme], None], theme: Theme) -> Iterator[None]:
+        """Something in the colours of ``theme``; if they are those of the chart, what it keeps is not made anew."""
+        if theme is self._theme:
+            yield
+            return
+        recolour(theme)
+        try:
+            yield
+        finally:
+            recolour(self._theme)
 
     def export_data(self) -> Data:
         """Every layer for every predictor, those that are not predicted too."""

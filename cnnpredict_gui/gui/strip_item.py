@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QGuiApplication, QPainter, QPen, QTransform
-from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from cnnpredict_gui.core.prediction import Status
 from cnnpredict_gui.core.table import Floats
@@ -34,7 +34,7 @@ class StripItem(PixelItem):
         self.status: npt.NDArray[np.int64] = np.array([], dtype=np.int64)
         #: Times measured on this machine, NaN where there is none; empty for none at all.
         self.measured: Floats = np.array([])
-        self.family, self.colour = "", "#000000"
+        self.family = ""
         self.log = False
         self.cursor = -1
 
@@ -91,7 +91,7 @@ class StripItem(PixelItem):
             lefts, broad = places - width / 2, width
         areas = list(map(QRectF, lefts.tolist(), tops.tolist(), repeat(broad), (bottom - tops).tolist()))
         inside, beyond = list(compress(areas, ~outside)), list(compress(areas, outside))
-        colour = QColor(self.colour)
+        colour = QColor(self.theme.family(self.family))
         fill(painter, inside, self.theme.on_base(colour, 0.75))
         fill(painter, beyond, self.theme.on_base(colour, 0.25))
         if width < 3:
@@ -123,6 +123,19 @@ def tallest_per_pixel(
     if not len(starts):
         return columns, tops, outside
     return columns[starts], np.minimum.reduceat(tops, starts), np.logical_or.reduceat(outside, starts)
+
+
+def paint_item(painter: QPainter, item: QGraphicsItem, to_area: QTransform) -> None:
+    """Paint an item of a scene, and those in it, where ``to_area`` takes its place in the scene to."""
+    option = QStyleOptionGraphicsItem()
+    option.exposedRect = item.boundingRect()
+    painter.save()
+    painter.setTransform(item.sceneTransform() * to_area, True)
+    item.paint(painter, option, None)
+    painter.restore()
+    for child in item.childItems():
+        if child.isVisible():
+            paint_item(painter, child, to_area)
 
 
 class Strip:

@@ -14,11 +14,14 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox, QStyleOptionGraphi
 from pytestqt.qtbot import QtBot
 
 from cnnpredict_gui.core.prediction import Status
+from cnnpredict_gui.gui import layer_chart
 from cnnpredict_gui.gui.context import AppContext
-from cnnpredict_gui.gui.export import csv
+from cnnpredict_gui.gui.export import csv, picture, svg
 from cnnpredict_gui.gui.network_data import open_file
 from cnnpredict_gui.gui.network_view import CHANNEL, NetworkView
 from cnnpredict_gui.gui.strip_item import StripItem, tallest_per_pixel
+from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme
+from cnnpredict_gui.gui.turns import finished
 from cnnpredict_gui.studies.network import predict_network
 from cnnpredict_gui.studies.presets import preset
 from tests.gui.conftest import Reports
@@ -278,6 +281,37 @@ def test_exports_name_the_network(view: NetworkView) -> None:
         lines = csv(source).splitlines()
         fields = dict(zip(lines[0].split(","), lines[1].split(","), strict=False))
         assert "network" in fields and "ResNet-50" in lines[1]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("change", ["layer", "colours", "scale", "size", "predictors"])
+def test_a_picture_in_steps_is_of_how_things_were(
+    qtbot: QtBot, view: NetworkView, context: AppContext, monkeypatch: pytest.MonkeyPatch, theme: Theme, change: str
+) -> None:
+    monkeypatch.setattr(layer_chart, "_STRIPS", 1)
+    before, steps = finished(picture(view.chart, theme)), picture(view.chart, theme)
+    for _ in range(3):
+        next(steps)
+    if change == "layer":
+        view.chart.show_layer(view.chart.convolutions[2])
+    elif change == "colours":
+        view.chart.apply_theme(DARK)
+    elif change == "scale":
+        view.chart.log.toggle()
+    elif change == "size":
+        view.resize(900, 760)
+        QApplication.processEvents()
+    else:
+        context.state.select(context.state.selection[:3])
+        qtbot.waitUntil(lambda: len(view.chart.strips) == 3 and not view.busy(), timeout=20_000)
+    assert finished(steps) == before
+    assert (finished(picture(view.chart, theme)) == before) is (change == "colours"), "the change shows in a picture"
+    assert not view.chart._exports
+    assert view.chart.legend.entries == view.chart._entries(view.chart._theme)
+
+
+def test_a_picture_names_the_axis(view: NetworkView) -> None:
+    assert b"layer of the network" in finished(svg(view.chart, DARK))
 
 
 def test_settings_are_kept(qtbot: QtBot, view: NetworkView, context: AppContext) -> None:
