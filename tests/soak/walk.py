@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import random
+import tempfile
 import time
 import traceback
 from collections import Counter
@@ -170,11 +172,23 @@ class Walk(QObject):
             move()
         QApplication.clipboard().clear()
         if not self._wait(self._at_rest):
-            busy = [name for name, view in application.window.views.items() if view.busy()]
-            self._watch.problems.append(f"after going home: no rest within {REST_LIMIT_S:g} s, busy: {busy}")
+            self._watch.problems.append(f"after going home: no rest within {REST_LIMIT_S:g} s: {self._what_moves()}")
         self._watch.pause()
         self._watch.sample()
         self._watch.listen()
+
+    def _what_moves(self) -> str:
+        """Which views, tasks and channels are busy, and what all threads are doing."""
+        context = self._application.context
+        busy = [name for name, view in self._application.window.views.items() if view.busy()]
+        channels, tasks = sorted(context.predictions._current), [task.title for task in context.tasks._tasks]
+        with tempfile.TemporaryFile("w+") as stacks:
+            faulthandler.dump_traceback(stacks)
+            stacks.seek(0)
+            return (
+                f"views {busy}, channels {channels}, tasks {tasks}, loading {context.models.loading}, "
+                f"writing {context.disk.busy}\n{stacks.read()}"
+            )
 
     def _at_rest(self) -> bool:
         context, views = self._application.context, self._application.window.views.values()
