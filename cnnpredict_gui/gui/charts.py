@@ -6,7 +6,8 @@ so that a frame costs a few milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -248,15 +249,22 @@ class ChartView(QWidget):
 
     def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None] | None:
         """Paint title, legend and plots in the colours of ``theme``."""
-        before = self._theme
-        if theme is not before:
-            self.apply_theme(theme)
-        try:
+        with self._coloured(self.apply_theme, theme):
             self._render_scene(painter, self._paint_head(painter, area, theme))
-        finally:
-            if theme is not before:
-                self.apply_theme(before)
         return None
+
+    @contextmanager
+    def _coloured(self, recolour: Callable[[Theme], None], theme: Theme) -> Iterator[None]:
+        """Something in the colours of ``theme``; if they are those of the chart, what it keeps is not made anew."""
+        before = self._theme
+        if theme is before:
+            yield
+            return
+        recolour(theme)
+        try:
+            yield
+        finally:
+            recolour(before)
 
     def _paint_head(self, painter: QPainter, area: QRectF, theme: Theme) -> QRectF:
         """Paint title and legend; what remains below is returned."""

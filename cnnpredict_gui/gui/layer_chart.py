@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt
@@ -110,26 +109,19 @@ class LayerChart(ChartView):
             kind = KIND_TEXTS[result.target.time_kind]
             item.title = f"{predictor_title(result.target, result.family)} · {kind} (ms)"
         self._scale([result.target.time_kind for result in results])
-        self._colour()
+        self._show_legend(self._theme)
         self.show_layer(self.layer)
         self.settle()
 
-    def _colour(self) -> None:
-        """Strips and legend in the colours of the theme."""
-        for strip in self.strips:
-            strip.item.update()
-        self.legend.set_entries(self._entries(self._theme))
-        self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
-
-    def _entries(self, theme: Theme) -> list[tuple[str, str, str]]:
-        """Of the legend."""
+    def _show_legend(self, theme: Theme) -> None:
         items = [strip.item for strip in self.strips]
         hatched = any((item.status == Status.EXTRAPOLATING).any() for item in items)
         marked = any((item.measured > 0).any() for item in items)
         crossed = any(np.isnan(item.time).any() for item in items)
         entries = [("extrapolated", theme.muted, "hatch")] if hatched else []
         entries += [("measured on this machine", theme.text, "line")] if marked else []
-        return entries + ([("no prediction", theme.error, "x")] if crossed else [])
+        self.legend.set_entries(entries + ([("no prediction", theme.error, "x")] if crossed else []))
+        self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
 
     def _arrange(self, count: int) -> None:
         """As many strips as there are predictors, the layers' numbers below the last."""
@@ -166,7 +158,7 @@ class LayerChart(ChartView):
             for strip in (*self.strips, *self._spare):
                 strip.recolour(theme)
             colour_axis(self.numbers, theme)
-            self._colour()
+            self._show_legend(theme)
 
     def show_layer(self, layer: int) -> None:
         """Mark a layer (index into all layers; -1 for none)."""
@@ -265,9 +257,9 @@ class LayerChart(ChartView):
             finished(steps)
 
     def _paint_strips(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
-        shown, self.legend.entries = self.legend.entries, self._entries(theme)
-        below, view = self._paint_head(painter, area, theme), QRectF(self.graphics.viewRect())
-        self.legend.entries = shown
+        view = QRectF(self.graphics.viewRect())
+        with self._coloured(self._show_legend, theme):
+            below = self._paint_head(painter, area, theme)
         scale = min(below.width() / view.width(), below.height() / view.height())
         to_area = QTransform.fromTranslate(below.left(), below.top()).scale(scale, scale).translate(-view.left(), -view.top())
         self.settle()
@@ -279,18 +271,6 @@ class LayerChart(ChartView):
                 paint_item(painter, strip.item, to_area)
             if number % _STRIPS == 0:
                 yield
-
-    @contextmanager
-    def _coloured(self, recolour: Callable[[Theme], None], theme: Theme) -> Iterator[None]:
-        """Something in the colours of ``theme``; if they are those of the chart, what it keeps is not made anew."""
-        if theme is self._theme:
-            yield
-            return
-        recolour(theme)
-        try:
-            yield
-        finally:
-            recolour(self._theme)
 
     def export_data(self) -> Data:
         """Every layer for every predictor, those that are not predicted too."""

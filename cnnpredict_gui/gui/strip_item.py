@@ -164,6 +164,7 @@ class Strip:
     def recolour(self, theme: Theme) -> None:
         """Take over the colours of ``theme``."""
         self.item.theme = theme
+        self.item.update()
         colour_axis(self.axis, theme)
 
     def scale(self, count: int, low_ms: float, high_ms: float) -> None:

@@ -24,7 +24,6 @@ from cnnpredict_gui.infra.memory import give_memory_back
 STALL_MS, GROWTH = 100.0, 0.05
 #: Messages of the off-screen platform and of readers that are given damaged files: nobody's fault.
 _HARMLESS = (
-    "Keyboard event not accepted",
     "not accepted by receiving widget",
     "propagateSizeHints",
     "This plugin does not support",
