@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PNG_SCALES = (1, 2, 3, 4)
 #: Pixels of a picture that are painted in one turn of the event loop, in some 20 ms.
 _BAND_PIXELS = 2_000_000
+#: Pixels that something may reach beyond where it is painted.
+_MARGIN = 16
 #: Lines of a table that are made in one turn, in some 10 ms.
 _LINES = 400
 Report = Callable[[CnnPredictError], None]
@@ -78,7 +80,8 @@ class Exportable(Protocol):
     def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None] | None:
         """Paint the picture into ``area`` in the colours of ``theme``; the background is there already.
 
-        What takes longer than a turn returns the steps to do it in; the picture is nonetheless of how things are now.
+        What takes longer than a turn returns the steps to do it in; the picture is nonetheless of how things are now. Each step
+        gets a painter as new.
         """
 
     def export_data(self) -> Data:
@@ -96,28 +99,44 @@ def picture(source: Exportable, theme: Theme, scale: int = 1) -> Steps[QImage]:
     if image.isNull():
         raise OutputError("the picture is empty or too large", "choose a smaller scale or enlarge the window")
     image.setDevicePixelRatio(scale)
-    drawing = yield from _recorded(source, size, theme)
+    parts = yield from _recorded(source, size, theme)
     rows = max(_BAND_PIXELS // image.width(), 1)
     for top in range(0, image.height(), rows):
         yield
-        _paint_band(image, top, min(rows, image.height() - top), drawing, theme)
+        _paint_band(image, top, min(rows, image.height() - top), parts, theme)
     return image
 
 
-def _recorded(source: Exportable, size: QSizeF, theme: Theme) -> Steps[QPicture]:
-    """The calls that paint ``source``: far quicker than its pixels, and safe from what changes later."""
-    drawing = QPicture()
-    painter = QPainter(drawing)
+def _recorded(source: Exportable, size: QSizeF, theme: Theme) -> Steps[list[QPicture]]:
+    """The calls that paint ``source``, in a part for each of its steps: far quicker than its pixels, and safe from what changes
+    later.
+    """
+    parts = [QPicture()]
+    painter = QPainter(parts[0])
     try:
-        steps = source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme)
-        if steps is not None:
-            yield from steps
+        for _ in source.export_paint(painter, QRectF(0, 0, size.width(), size.height()), theme) or ():
+            painter.end()
+            parts.append(QPicture())
+            painter.begin(parts[-1])
+            yield
     finally:
         painter.end()
-    return drawing
+    return parts
 
 
-def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Theme) -> None:
+def _play(part: QPicture, painter: QPainter) -> None:
+    """Paint a part; what it did to the painter ends with it."""
+    painter.save()
+    part.play(painter)
+    painter.restore()
+
+
+def _near(part: QPicture) -> QRectF:
+    """Where a part paints; its own rectangle is that of its points, without the breadth of pens."""
+    return QRectF(part.boundingRect()).adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
+
+
+def _paint_band(image: QImage, top: int, rows: int, parts: list[QPicture], theme: Theme) -> None:
     """Paint some rows of pixels of ``image``."""
     line, scale = image.bytesPerLine(), image.devicePixelRatio()
     band = QImage(image.bits()[top * line : (top + rows) * line], image.width(), rows, line, image.format())
@@ -127,7 +146,10 @@ def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Th
     try:
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
         painter.translate(0, -top / scale)
-        drawing.play(painter)
+        shown = QRectF(0, top / scale, image.width() / scale, rows / scale)
+        for part in parts:
+            if _near(part).intersects(shown):
+                _play(part, painter)
     finally:
         painter.end()
 
@@ -135,8 +157,7 @@ def _paint_band(image: QImage, top: int, rows: int, drawing: QPicture, theme: Th
 def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
     """The picture of ``source`` as it is now, as an SVG document."""
     size, title = source.export_size(), source.export_name()
-    drawing = yield from _recorded(source, size, theme)
-    yield
+    parts = yield from _recorded(source, size, theme)
     store = QByteArray()
     buffer = QBuffer(store)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -149,7 +170,9 @@ def svg(source: Exportable, theme: Theme) -> Steps[bytes]:
     painter = QPainter(generator)
     try:
         painter.fillRect(QRectF(0, 0, size.width(), size.height()), QColor(theme.base))
-        drawing.play(painter)
+        for part in parts:
+            yield
+            _play(part, painter)
     finally:
         painter.end()
         buffer.close()

@@ -29,8 +29,8 @@ from cnnpredict_gui.gui.theme import Theme
 from cnnpredict_gui.gui.turns import Steps, Turns, finished
 
 _STRIP_PX = 96
-#: Strips that are made in one turn of the event loop, in some 12 ms.
-_STRIPS = 12
+#: Strips that are made, or painted for a file, in one turn of the event loop, in some 10 to 25 ms.
+_STRIPS = 8
 
 
 class LayerChart(ChartView):

@@ -27,13 +27,13 @@ class PinnedChart(BarsChart):
     """Pinned layers and the current one, side by side for every chosen predictor."""
 
     def __init__(self, context: AppContext) -> None:
+        self._result: CompareResult | None = None
         super().__init__(
             context,
             "Pinned layers",
             "Pin this layer (Ctrl+D), change it, and see both side by side here.",
             context.state.set_focus,
         )
-        self._result: CompareResult | None = None
         self.log_switch = LogSwitch(self.set_log)
         self.add_tool(self.log_switch)
 
@@ -41,7 +41,7 @@ class PinnedChart(BarsChart):
         """Draw every pin's time for every chosen predictor."""
         self._result = result
         if not result.pins:
-            self.legend.set_entries([])
+            self._show_legend()
             self.show_panels([])
             return
         pins = [*(pin for pin, _ in result.pins), NOW]
@@ -52,14 +52,17 @@ class PinnedChart(BarsChart):
             drawn = tuple(_pinned_bar(row, pins.index(row.config)) for row in rows if is_time(row.prediction))
             if drawn:
                 panels.append(Panel(title, drawn))
+        self._show_legend()
+        self.show_panels(panels, result.focus)
+
+    def _show_legend(self) -> None:
+        pins = [*(pin for pin, _ in self._result.pins), NOW] if self._result and self._result.pins else []
         colours = self._theme.series
         self.legend.set_entries([(pin, colours[i % len(colours)], _SYMBOLS[i % len(_SYMBOLS)]) for i, pin in enumerate(pins)])
-        self.show_panels(panels, result.focus)
 
     def recolour(self, theme: Theme) -> None:
         super().recolour(theme)
-        if getattr(self, "_result", None) is not None and self._result is not None:
-            self.show_result(self._result)
+        self._show_legend()
 
     def export_data(self) -> Data:
         """One line per pin and predictor, with the pin's configuration."""

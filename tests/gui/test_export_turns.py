@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRectF, QSizeF, QTimer
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPicture
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSizeF, QTimer
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPen, QPicture
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
 
@@ -14,7 +14,7 @@ from cnnpredict_gui.gui import export
 from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.tables import Column, TableView
 from cnnpredict_gui.gui.theme import LIGHT, Theme
-from cnnpredict_gui.gui.turns import finished
+from cnnpredict_gui.gui.turns import Steps, finished
 from tests.gui.conftest import Reports
 
 SIDE = 300
@@ -33,12 +33,13 @@ class Drawing:
     def export_size(self) -> QSizeF:
         return QSizeF(SIDE, SIDE)
 
-    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None] | None:
         painter.setPen(QColor(theme.text))
         painter.drawLine(area.topLeft(), area.bottomRight())
         painter.setClipRect(area.adjusted(20, 20, -20, -20))
         painter.fillRect(area, QColor(0, 0, 200, 60))
         painter.drawText(area.center(), self.text)
+        return None
 
     def export_data(self) -> export.Data:
         return export.Data((), [])
@@ -75,7 +76,7 @@ def test_a_picture_is_saved_in_turns_as_it_was(
     timer.timeout.connect(lambda: turns.append(1))
     timer.start(0)
 
-    def noted(image: QImage, top: int, rows: int, recorded: QPicture, theme: Theme) -> None:
+    def noted(image: QImage, top: int, rows: int, recorded: list[QPicture], theme: Theme) -> None:
         painted.append(len(turns))
         paint(image, top, rows, recorded, theme)
 
@@ -88,6 +89,62 @@ def test_a_picture_is_saved_in_turns_as_it_was(
     assert len(painted) == len(set(painted)) == 10, "the window may do something before each band"
     before, after = QImage(str(path)), finished(export.picture(drawing, LIGHT, 2))
     assert before.convertToFormat(after.format()) != after
+
+
+class Squares(Drawing):
+    """Painted in three steps, of which each begins with a painter as new."""
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
+        for colour in ("#102030", "#405060", "#708090"):
+            yield
+            assert painter.transform().isIdentity()
+            painter.translate(10, 10)
+            painter.fillRect(area.adjusted(0, 0, -30, -30), QColor(colour))
+
+
+def test_what_is_painted_in_steps_is_written_in_steps(context: AppContext) -> None:
+    turns, steps = 0, export.svg(Squares(context), LIGHT)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            document = end.value.decode()
+            break
+        turns += 1
+    assert turns >= 6, "three to record, three to write"
+    places = [document.index(colour) for colour in ("#102030", "#405060", "#708090")]
+    assert places == sorted(places)
+    image = finished(export.picture(Squares(context), LIGHT, 1))
+    assert image.pixelColor(20, 20) == QColor("#708090")
+    assert image.pixelColor(5, 5) == image.pixelColor(SIDE - 1, SIDE - 1) == QColor(LIGHT.base)
+
+
+class Lines(Drawing):
+    """Broad lines below each other, with words at their ends, each painted in a step of its own."""
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
+        for number in range(10):
+            painter.setPen(QPen(QColor(theme.text), 12))
+            y = area.top() + 15 + 29 * number
+            painter.drawLine(QPointF(10, y), QPointF(200, y))
+            painter.drawText(QPointF(220, y), "Ågy")
+            yield
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_band_paints_what_reaches_into_it(context: AppContext, monkeypatch: pytest.MonkeyPatch, scale: int) -> None:
+    played, play = list[QPicture](), export._play
+
+    def noted(part: QPicture, painter: QPainter) -> None:
+        played.append(part)
+        play(part, painter)
+
+    monkeypatch.setattr(export, "_play", noted)
+    whole = finished(export.picture(Lines(context), LIGHT, scale))
+    played.clear()
+    monkeypatch.setattr(export, "_BAND_PIXELS", scale * SIDE * 7)
+    assert finished(export.picture(Lines(context), LIGHT, scale)) == whole
+    assert 60 < len(played) < 300, "in each of some forty bands a few of the eleven parts"
 
 
 def test_a_copied_picture_comes_in_turns(qtbot: QtBot, drawing: Drawing) -> None:

@@ -266,6 +266,8 @@ def click_anywhere(m: Mover) -> None:
         QApplication.postEvent(widget, event)
     elif kind == 1:
         QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        if isValid(widget):  # Qt leaves the release to the caller, and an arrow of a number box would count on for ever
+            QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
     else:
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
