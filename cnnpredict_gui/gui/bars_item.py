@@ -63,6 +63,7 @@ class BarsItem(PixelItem):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setFlag(self.GraphicsItemFlag.ItemUsesExtendedStyleOption)  # to be told what is in sight
         self.bars: tuple[Bar, ...] = ()
         self.places: list[float] = []
         self.log = True
@@ -89,19 +90,25 @@ class BarsItem(PixelItem):
         right = transform.map(QPointF(self._bounds.right(), 0)).x()
         self._paint_title(painter, transform.map(self._bounds.topLeft()), right)
         thickness = min(abs(transform.m22()) * 0.72, _MAX_THICKNESS)
-        spots = [
-            [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
-            for bar, place in zip(self.bars, self.places, strict=True)
-        ]
-        self._paint_areas(painter, spots, left, thickness)
+        bars, spots = self._in_sight(transform, option.exposedRect)
+        self._paint_areas(painter, bars, spots, left, thickness)
         self._paint_lines(painter, transform)
-        self._paint_whiskers(painter, spots, max(thickness * 0.28, 2))
+        self._paint_whiskers(painter, bars, spots, max(thickness * 0.28, 2))
         size, base = max(min(thickness * 0.62, 11), 6), QColor(self.theme.base)
-        for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
+        for bar, (_, middle, _) in zip(bars, spots, strict=True):
             draw_symbol(painter, middle, bar.symbol, size, self.colour(bar), base)
         if thickness >= 9:
-            self._paint_texts(painter, spots, right)
+            self._paint_texts(painter, bars, spots, right)
         painter.restore()
+
+    def _in_sight(self, transform: QTransform, exposed: QRectF) -> tuple[list[Bar], Spots]:
+        """The bars that reach into ``exposed`` (a row more on each side), and their spots."""
+        least, most = exposed.top() - 1.5, exposed.bottom() + 1.5
+        rows = [(bar, place) for bar, place in zip(self.bars, self.places, strict=True) if least < place < most]
+        return [bar for bar, _ in rows], [
+            [transform.map(QPointF(self.position(t), place)) for t in (bar.ends[0], bar.time_ms, bar.ends[1])]
+            for bar, place in rows
+        ]
 
     def _paint_title(self, painter: QPainter, corner: QPointF, right: float) -> None:
         metrics = QFontMetricsF(painter.font())
@@ -120,11 +127,11 @@ class BarsItem(PixelItem):
                 painter.setPen(QPen(QColor(colour), width, style))
                 painter.drawLine(QPointF(x, top), QPointF(x, bottom))
 
-    def _paint_areas(self, painter: QPainter, spots: Spots, left: float, thickness: float) -> None:
+    def _paint_areas(self, painter: QPainter, bars: list[Bar], spots: Spots, left: float, thickness: float) -> None:
         """The bars themselves, paler and hatched where extrapolating, with a frame around the one in focus."""
         alike: dict[tuple[str, bool], list[QRectF]] = {}
         focus = []
-        for bar, (_, middle, _) in zip(self.bars, spots, strict=True):
+        for bar, (_, middle, _) in zip(bars, spots, strict=True):
             area = QRectF(left, middle.y() - thickness / 2, max(middle.x() - left, 0), thickness)
             alike.setdefault((self.colour(bar).name(), bar.hatched), []).append(area)
             if bar.key == self.focus:
@@ -138,10 +145,10 @@ class BarsItem(PixelItem):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRects(focus)
 
-    def _paint_whiskers(self, painter: QPainter, spots: Spots, cap: float) -> None:
+    def _paint_whiskers(self, painter: QPainter, bars: list[Bar], spots: Spots, cap: float) -> None:
         """The intervals that are known, with ends of twice ``cap`` pixels."""
         lines = []
-        for bar, (low, _, high) in zip(self.bars, spots, strict=True):
+        for bar, (low, _, high) in zip(bars, spots, strict=True):
             if not math.isnan(bar.low_ms):
                 lines.append(QLineF(low, high))
                 lines += [QLineF(end.x(), end.y() - cap, end.x(), end.y() + cap) for end in (low, high)]
@@ -153,10 +160,10 @@ class BarsItem(PixelItem):
         """The number behind a bar, with its mark."""
         return f"{sig3(bar.time_ms)} {bar.mark}" if bar.mark else sig3(bar.time_ms)
 
-    def _paint_texts(self, painter: QPainter, spots: Spots, right: float) -> None:
+    def _paint_texts(self, painter: QPainter, bars: list[Bar], spots: Spots, right: float) -> None:
         metrics = QFontMetricsF(painter.font())
         painter.setPen(QColor(self.theme.text))
-        for bar, (_, _, high) in zip(self.bars, spots, strict=True):
+        for bar, (_, _, high) in zip(bars, spots, strict=True):
             text = self.text_of(bar)
             width = metrics.horizontalAdvance(text)
             if high.x() + 8 + width > right:  # rather without its mark than over the bar

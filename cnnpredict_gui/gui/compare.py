@@ -163,7 +163,7 @@ class CompareView(View):
         ):
             signal.connect(self._ask)
         for tabs in (self.side, self.bottom):
-            tabs.currentChanged.connect(self._tab_chosen)
+            tabs.currentChanged.connect(self._show_tabs)
         models.arrived.connect(self._model_arrived)
         models.finished.connect(self._ask)
         self.context.measurements.changed.connect(self._ask)
@@ -188,9 +188,6 @@ class CompareView(View):
         chart = PinnedChart(self.context)
         _put(self.bottom.widget(1), self._pinned_page(chart))
         return chart
-
-    def _tab_chosen(self) -> None:
-        self._show_tabs()
 
     def _ask(self) -> None:
         self._stale = True
@@ -235,7 +232,7 @@ class CompareView(View):
         self.times.show_result(result)
         self.gauge.show_row(result.row(result.focus), result.config)
         self._show_verdict(result)
-        self._later.start(self._show_table, self._show_tabs)
+        self._later.start(self._show_table, self._show_side, self._show_pinned)
 
     def _show_table(self) -> None:
         if self.result is not None:
@@ -244,12 +241,18 @@ class CompareView(View):
 
     def _show_tabs(self) -> None:
         """Draw the charts in the tabs that are open; the others are drawn when they are opened."""
+        self._show_side()
+        self._show_pinned()
+
+    def _show_side(self) -> None:
         if self.result is not None:
             self.algorithms.show_result(self.result)
             if self.side.currentIndex() == 1:
                 self.agreement.show_result(self.result)
-            if self.bottom.currentIndex() == 1:
-                self.pinned.show_result(self.result)
+
+    def _show_pinned(self) -> None:
+        if self.result is not None and self.bottom.currentIndex() == 1:
+            self.pinned.show_result(self.result)
 
     def _show_baselines(self, result: CompareResult) -> None:
         names = [row.predictor for row in result.rows]

@@ -76,6 +76,11 @@ class LayerChart(ChartView):
         self.convolutions = [i for i, layer in enumerate(answer.prediction.layers) if layer.predicted]
         self._redraw()
 
+    @property
+    def busy(self) -> bool:
+        """Whether the drawing goes on in another turn."""
+        return self._turns.waiting
+
     def _switched(self, _on: bool) -> None:
         self._redraw()
 
@@ -92,12 +97,10 @@ class LayerChart(ChartView):
         self.set_empty(not results, "Choose predictors in the list on the left to see their times.")
         if answer is None or not results:
             return
-        missing = len(results) - len(self.strips) - len(self._spare)
-        self._spare += [Strip(self._theme) for _ in range(min(missing, _STRIPS))]
-        if missing > _STRIPS:
+        if self._make_room(len(results)):
             self._turns.start(self._redraw)
             return
-        self._arrange(len(results))
+        self.numbers.set_marks([(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)])
         there = np.array(self.convolutions)
         counts = np.array([layer.count for layer in answer.prediction.layers])[there]
         for strip, result in zip(self.strips, results, strict=True):
@@ -123,25 +126,34 @@ class LayerChart(ChartView):
         self.legend.set_entries(entries + ([("no prediction", theme.error, "x")] if crossed else []))
         self.legend.setVisible(not self.is_empty and bool(self.legend.entries))
 
+    def _make_room(self, count: int) -> bool:
+        """As many strips as there are predictors; whether that goes on in another turn, or has taken most of this one."""
+        missing, change = count - len(self.strips) - len(self._spare), abs(count - len(self.strips))
+        self._spare += [Strip(self._theme) for _ in range(min(missing, _STRIPS))]
+        if missing > _STRIPS:
+            return True
+        if change:
+            self._arrange(count)
+        return change > _STRIPS
+
     def _arrange(self, count: int) -> None:
-        """As many strips as there are predictors, the layers' numbers below the last."""
-        if len(self.strips) != count:
-            if self.strips:
-                self.graphics.removeItem(self.numbers)
-            while len(self.strips) > count:
-                self._spare.append(self.strips.pop())
-                self._spare[-1].take(self.graphics)
-            while len(self.strips) < count:
-                self.strips.append(self._spare.pop() if self._spare else Strip(self._theme))
-                self.strips[-1].put(self.graphics, len(self.strips) - 1)
-            self.graphics.addItem(self.numbers, count, 1)
-            self.numbers.linkToView(self.strips[0].box)
-            self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
-        self.numbers.set_marks([(i + 0.5, str(number + 1)) for i, number in enumerate(self.convolutions)])
+        """So many strips below each other, the layers' numbers below the last."""
+        if self.strips:
+            self.graphics.removeItem(self.numbers)
+        while len(self.strips) > count:
+            self._spare.append(self.strips.pop())
+            self._spare[-1].take(self.graphics)
+        while len(self.strips) < count:
+            self.strips.append(self._spare.pop())
+            self.strips[-1].put(self.graphics, len(self.strips) - 1)
+        self.graphics.addItem(self.numbers, count, 1)
+        self.numbers.linkToView(self.strips[0].box)
+        self.graphics.setMinimumHeight(count * _STRIP_PX + 40)
 
     def _scale(self, kinds: list[str]) -> None:
-        tops = [float(np.nanmax([*strip.item.time, *strip.item.high, *strip.item.measured])) for strip in self.strips]
-        bottoms = [float(np.nanmin([*strip.item.time, *strip.item.low, *strip.item.measured])) for strip in self.strips]
+        items = [strip.item for strip in self.strips]
+        tops = [float(np.nanmax(np.concatenate((item.time, item.high, item.measured)))) for item in items]
+        bottoms = [float(np.nanmin(np.concatenate((item.time, item.low, item.measured)))) for item in items]
         for number, strip in enumerate(self.strips):
             alike = [i for i, kind in enumerate(kinds) if kind == kinds[number]] if self.same.isChecked() else [number]
             strip.scale(len(self.convolutions), min(bottoms[i] for i in alike), max(tops[i] for i in alike))
@@ -244,6 +256,8 @@ class LayerChart(ChartView):
 
     def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
         """Paint title, legend and strips in the colours of ``theme``, some strips in each step."""
+        if self.busy:  # there is room for all strips by now, but some may still show what was before
+            self._redraw()
         steps = self._paint_strips(painter, area, theme)
         self._exports.append(steps)
         try:

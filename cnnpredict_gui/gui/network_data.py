@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from itertools import repeat
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from cnnpredict_gui.core.errors import CancelledByUserError, OpenDimension, OpenShapeError
@@ -74,13 +76,13 @@ class NetworkAnswer:
 
     def rows(self, predictor: str) -> list[LayerRow]:
         """All layers with the answers of a predictor."""
-        result, rows = self.result(predictor), []
-        for index, layer in enumerate(self.prediction.layers):
-            answer = result.prediction(index) if result else None
-            share = float(result.share[index]) if result else float("nan")
-            verdict = (result.verdict(index) if result else "") if layer.predicted else f"not predicted: {layer.reason}"
-            measured = result.measured_ms[index] if result and result.measured_ms else float("nan")
-            rows.append(LayerRow(index, layer, answer, share, verdict, measured))
+        result, rows, layers = self.result(predictor), [], self.prediction.layers
+        answers = result.predictions() if result else repeat(None)
+        shares = result.share.tolist() if result else repeat(nan)
+        measured = result.measured_ms if result and result.measured_ms else repeat(nan)
+        for index, (layer, answer, share, known_ms) in enumerate(zip(layers, answers, shares, measured, strict=False)):
+            verdict = answer.verdict if answer else "" if layer.predicted else f"not predicted: {layer.reason}"
+            rows.append(LayerRow(index, layer, answer, share, verdict, known_ms))
         return rows
 
 

@@ -158,7 +158,7 @@ class NetworkView(View):
     def busy(self) -> bool:
         """Whether presets, a file or predictions are on their way."""
         waiting = self._requests.busy or self.context.predictions.busy(PRESETS_CHANNEL)
-        return waiting or self._soon.isActive() or self._later.waiting or self.opening.busy
+        return waiting or self._soon.isActive() or self._later.waiting or self.chart.busy or self.opening.busy
 
     def refresh(self) -> None:
         """Ask for predictions of the current state."""

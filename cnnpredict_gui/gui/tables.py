@@ -39,6 +39,7 @@ from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.problems import told
 from cnnpredict_gui.gui.theme import Theme
+from cnnpredict_gui.gui.turns import Steps
 
 Index = QModelIndex | QPersistentModelIndex
 #: Columns are made at most this wide by themselves.
@@ -381,38 +382,43 @@ class TableView(PaintedInTurns, QTableView):
         return "-".join("".join(c if c.isalnum() else " " for c in self.accessibleName()).lower().split()) or "table"
 
     def export_size(self) -> QSizeF:
-        """Room for the header and the first rows, as wide as the texts need."""
+        """Room for the header and the first :data:`PICTURE_ROWS` rows."""
         rows = min(len(self.rows_model.rows), PICTURE_ROWS)
-        return QSizeF(sum(self._widths()), (rows + 1) * self._row_height())
+        return QSizeF(sum(self._widths(self._texts())), (rows + 1) * self._row_height())
 
     def _row_height(self) -> int:
         return self.fontMetrics().height() + 8
 
-    def _widths(self) -> list[int]:
-        metrics, rows = self.fontMetrics(), self.shown_rows()[:PICTURE_ROWS]
+    def _texts(self) -> list[list[str]]:
+        """Title and cells of each column of a picture."""
+        rows = self.shown_rows()[:PICTURE_ROWS]
         columns = [self.rows_model.columns[section] for section in self._sections()]
-        texts = [[f"{column.title}  ", *(column.shown(row) for row in rows)] for column in columns]
-        return [max(metrics.horizontalAdvance(text) for text in column) + 24 for column in texts]
+        return [[column.title, *(column.shown(row) for row in rows)] for column in columns]
 
-    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> None:
-        """Paint header and rows as plain text."""
-        height, rows = self._row_height(), self.shown_rows()[:PICTURE_ROWS]
+    def _widths(self, texts: list[list[str]]) -> list[int]:
+        metrics = self.fontMetrics()
+        return [max(metrics.horizontalAdvance(text) for text in (f"{title}  ", *cells)) + 24 for title, *cells in texts]
+
+    def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
+        """Paint header and rows as plain text, a column in each step."""
+        height, rows, texts = self._row_height(), self.shown_rows()[:PICTURE_ROWS], self._texts()
+        columns = [self.rows_model.columns[section] for section in self._sections()]
+        bold, plain = QFont(self.font()), QFont(self.font())
+        bold.setBold(True)
         x = area.left()
-        for section, width in zip(self._sections(), self._widths(), strict=True):
-            column = self.rows_model.columns[section]
+        for column, (title, *cells), width in zip(columns, texts, self._widths(texts), strict=True):
             side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
-            bold = QFont(self.font())
-            bold.setBold(True)
+            cell = QRectF(x + 8, area.top(), width - 16, height)
             painter.setFont(bold)
             painter.setPen(QColor(theme.text))
-            painter.drawText(QRectF(x + 8, area.top(), width - 16, height), side | Qt.AlignmentFlag.AlignVCenter, column.title)
-            painter.setFont(self.font())
-            for number, row in enumerate(rows, 1):
-                colour = column.colour(row, theme) if column.colour else None
-                painter.setPen(QColor(colour or theme.text))
-                cell = QRectF(x + 8, area.top() + number * height, width - 16, height)
-                painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, column.shown(row))
+            painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, title)
+            painter.setFont(plain)
+            for row, text in zip(rows, cells, strict=True):
+                cell.translate(0, height)
+                painter.setPen(QColor((column.colour(row, theme) if column.colour else None) or theme.text))
+                painter.drawText(cell, side | Qt.AlignmentFlag.AlignVCenter, text)
             x += width
+            yield
         painter.setPen(QPen(QColor(theme.border), 1))
         painter.drawLine(QPointF(area.left(), area.top() + height), QPointF(x, area.top() + height))
 

@@ -128,6 +128,14 @@ class NetworkResult:
         time, low, high = (float(values[layer]) for values in (self.time_ms, self.low_ms, self.high_ms))
         return Prediction(time, low, high, Status(int(self.status[layer])), self.reasons[layer])
 
+    def predictions(self) -> list[Prediction | None]:
+        """The answers for all layers, far quicker than one by one."""
+        columns = (values.tolist() for values in (self.time_ms, self.low_ms, self.high_ms, self.status))
+        return [
+            None if status == NOT_PREDICTED else Prediction(time, low, high, Status(status), reason)
+            for time, low, high, status, reason in zip(*columns, self.reasons, strict=True)
+        ]
+
 
 @dataclass(frozen=True)
 class NetworkPrediction:

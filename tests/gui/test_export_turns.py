@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRectF, QSizeF, QTimer
@@ -18,6 +19,7 @@ from cnnpredict_gui.gui.turns import Steps, finished
 from tests.gui.conftest import Reports
 
 SIDE = 300
+T = TypeVar("T")
 
 
 class Drawing:
@@ -102,15 +104,21 @@ class Squares(Drawing):
             painter.fillRect(area.adjusted(0, 0, -30, -30), QColor(colour))
 
 
-def test_what_is_painted_in_steps_is_written_in_steps(context: AppContext) -> None:
-    turns, steps = 0, export.svg(Squares(context), LIGHT)
+def _counted(steps: Steps[T]) -> tuple[T, int]:
+    """The result, and how many times the window could do something before."""
+    turns = 0
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            document = end.value.decode()
-            break
+            result: T = end.value
+            return result, turns
         turns += 1
+
+
+def test_what_is_painted_in_steps_is_written_in_steps(context: AppContext) -> None:
+    written, turns = _counted(export.svg(Squares(context), LIGHT))
+    document = written.decode()
     assert turns >= 6, "three to record, three to write"
     places = [document.index(colour) for colour in ("#102030", "#405060", "#708090")]
     assert places == sorted(places)
@@ -169,3 +177,16 @@ def test_what_is_exported_may_be_deleted_meanwhile(qtbot: QtBot, context: AppCon
     delete(table)
     qtbot.waitUntil(path.exists, timeout=5_000)
     assert not told and path.stat().st_size > 10
+
+
+def test_a_table_is_painted_a_column_a_turn_as_it_was(context: AppContext) -> None:
+    columns = [Column(name, name, lambda row: row) for name in "abcd"]
+    table = TableView(context, "Numbers", columns, lambda row: row)
+    table.set_rows([1.5, 2.5])
+    before, steps = finished(export.picture(table, LIGHT)), export.picture(table, LIGHT)
+    next(steps)
+    table.set_rows([3.5, 4.5])
+    table.setColumnHidden(2, True)
+    image, turns = _counted(steps)
+    assert image == before
+    assert turns >= len(columns)

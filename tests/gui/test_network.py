@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from cnnpredict_gui.gui.context import AppContext
 from cnnpredict_gui.gui.export import csv, picture, svg
 from cnnpredict_gui.gui.network_data import open_file
 from cnnpredict_gui.gui.network_view import CHANNEL, NetworkView
+from cnnpredict_gui.gui.series import predictor_title
 from cnnpredict_gui.gui.strip_item import StripItem, tallest_per_pixel
 from cnnpredict_gui.gui.theme import DARK, LIGHT, Theme
 from cnnpredict_gui.gui.turns import finished
@@ -381,3 +383,22 @@ def test_the_highest_bar_of_a_pixel_is_drawn() -> None:
     left, top, outside = tallest_per_pixel(places, tops, np.array([False, False, True, False, True]))
     assert (left.tolist(), top.tolist(), outside.tolist()) == ([0.0, 1.0, 3.0], [20.0, 30.0, 9.0], [False, True, True])
     assert [len(found) for found in tallest_per_pixel(places[:0], tops[:0], np.array([], dtype=bool))] == [0, 0, 0]
+
+
+def test_a_picture_does_not_show_what_strips_showed_before(
+    qtbot: QtBot, view: NetworkView, context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_chart, "_STRIPS", 1)
+    before, names = view.answer, context.state.selection
+    assert before is not None
+    context.state.select(names[-2:])
+    qtbot.waitUntil(lambda: len(view.chart.strips) == 2 and not view.busy(), timeout=20_000)
+    results = before.prediction.results[::-1]
+    view.chart.show_answer(replace(before, prediction=replace(before.prediction, results=results)))
+    assert view.chart.busy and view.busy(), "room is made in this turn, the rest is drawn in the next"
+    finished(picture(view.chart, LIGHT))
+    titles = [strip.item.title for strip in view.chart.strips]
+    assert len(titles) == len(names)
+    for title, result in zip(titles, results, strict=True):
+        assert title.startswith(predictor_title(result.target, result.family))
+    qtbot.waitUntil(lambda: not view.busy(), timeout=20_000)

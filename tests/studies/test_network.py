@@ -72,6 +72,7 @@ def test_layers_keep_their_place(predictors: list[Predictor]) -> None:
             assert np.isnan(result.time_ms[index])
         else:
             assert found == predictors[0].predict_one(layer.config)
+    assert result.predictions() == [result.prediction(index) for index in range(len(layers))]
 
 
 def test_equal_layers_are_evaluated_once(predictors: list[Predictor], monkeypatch: pytest.MonkeyPatch) -> None:
