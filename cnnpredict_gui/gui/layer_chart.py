@@ -256,7 +256,7 @@ class LayerChart(ChartView):
 
     def export_paint(self, painter: QPainter, area: QRectF, theme: Theme) -> Steps[None]:
         """Paint title, legend and strips in the colours of ``theme``, some strips in each step."""
-        if self.busy:  # there is room for all strips by now, but some may still show what was before
+        if self.busy:  # strips that stand may still show what was before
             self._redraw()
         steps = self._paint_strips(painter, area, theme)
         self._exports.append(steps)

@@ -382,7 +382,7 @@ class TableView(PaintedInTurns, QTableView):
         return "-".join("".join(c if c.isalnum() else " " for c in self.accessibleName()).lower().split()) or "table"
 
     def export_size(self) -> QSizeF:
-        """Room for the header and the first :data:`PICTURE_ROWS` rows."""
+        """Room for the header and the first :data:`PICTURE_ROWS` rows, as wide as the texts need."""
         rows = min(len(self.rows_model.rows), PICTURE_ROWS)
         return QSizeF(sum(self._widths(self._texts())), (rows + 1) * self._row_height())
 
