@@ -24,7 +24,7 @@ from cnnpredict_gui.gui.legend import Legend
 from cnnpredict_gui.gui.menus import pop_up
 from cnnpredict_gui.gui.painting import PaintedInTurns
 from cnnpredict_gui.gui.theme import GRID, Theme, set_role
-from cnnpredict_gui.gui.turns import Steps, Turn
+from cnnpredict_gui.gui.turns import Steps, Turn, paint_later
 
 pg.setConfigOptions(antialias=True)
 
@@ -260,6 +260,7 @@ class ChartView(QWidget):
         if theme is before:
             yield
             return
+        paint_later(self.graphics)
         recolour(theme)
         try:
             yield

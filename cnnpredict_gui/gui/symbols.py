@@ -14,6 +14,8 @@ from cnnpredict_gui.core.table import Floats
 #: Dashes and the gaps between them, before the ends of the pen are added and taken off.
 _DASH_PX, _GAP_PX = 6.0, 5.0
 _LONG_PX = 10_000.0
+#: Lines of a hatching; Qt takes a millisecond for about a thousand.
+_MOST_LINES = 6000
 _CORNERS: dict[str, list[tuple[float, float]]] = {
     "s": [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)],
     "t1": [(0, -1.1), (1.05, 0.85), (-1.05, 0.85)],
@@ -84,10 +86,11 @@ def fill(painter: QPainter, areas: Sequence[QRectF], colour: QColor) -> None:
 
 
 def hatch(painter: QPainter, areas: Sequence[QRectF], colour: QColor, gap: float = 6) -> None:
-    """Diagonal lines every ``gap`` pixels, cut to ``areas`` by arithmetic."""
+    """Diagonal lines every ``gap`` pixels, cut to ``areas`` by arithmetic; further apart where there would be too many."""
     edges = np.array([(area.left(), area.bottom(), area.width(), area.height()) for area in areas if not area.isEmpty()])
     if not len(edges):
         return
+    gap = max(gap, edges[:, 2:].sum() / _MOST_LINES)
     counts = (edges[:, 2:].sum(axis=1) / gap).astype(np.int64) + 1
     left, bottom, width, height = np.repeat(edges, counts, axis=0).T
     step = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
