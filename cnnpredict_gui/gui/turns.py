@@ -78,7 +78,7 @@ class _Queue(QObject):
     def __init__(self) -> None:
         super().__init__(QCoreApplication.instance())
         self._left: deque[tuple[QObject, Piece]] = deque()
-        self._put_off = False
+        self._put_off = self._rested = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._go_on)
@@ -88,6 +88,11 @@ class _Queue(QObject):
         self._timer.start()
 
     def _go_on(self) -> None:
+        # Timers come after painting; the mouse and the keyboard have their turn before the next round of both.
+        self._rested = not self._rested
+        if self._rested:
+            self._timer.start()
+            return
         self._put_off = not (Turn.now().has_time or self._put_off)
         if self._put_off:  # once: a turn may well be long each time
             self._timer.start()

@@ -438,7 +438,8 @@ def test_followers_of_the_theme_are_told_in_turns_those_in_sight_first(qtbot: Qt
     with qtbot.waitSignal(theme.settled):
         theme.set_mode("dark")
         assert told == [], "nothing yet: the window goes on"
-        qapp.processEvents()
+        while not told:
+            qapp.processEvents()
         assert told == ["shown"], "one fills a turn"
     assert told == ["shown", "hidden"]
     theme.set_mode("light")

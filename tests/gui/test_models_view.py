@@ -46,7 +46,7 @@ def test_lists_everything_with_its_accuracy(qtbot: QtBot, context: AppContext) -
     rows = view.table.shown_rows()
     assert len(rows) == 15 and all(row.metrics.mape == 5.0 and row.size > 0 for row in rows)
     assert view.summary.text().startswith("15 of 15 models ready")
-    assert view.details.card.toPlainText().startswith("Neural network · CPU")
+    qtbot.waitUntil(lambda: view.details.card.toPlainText().startswith("Neural network · CPU"))
 
 
 def test_search_and_filter_by_keyboard(qtbot: QtBot, context: AppContext) -> None:

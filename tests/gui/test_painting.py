@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QRect, QTimer
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -77,6 +77,23 @@ def test_what_does_not_fit_into_a_turn_comes_in_the_next(qtbot: QtBot, several: 
     qtbot.waitUntil(lambda: all(one.turns for one in several))
     turns = Counter(turn for one in several for turn in one.turns)
     assert set(turns.values()) == {1} and len(turns) == 4
+
+
+def test_the_user_comes_between_two_turns_of_painting(qtbot: QtBot, several: list[Slow]) -> None:
+    done = list[str]()
+    timer = QTimer(several[0])
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: done.append("user"))
+
+    def painted() -> None:
+        done.append("paint")
+        timer.start()
+
+    for one in several:
+        one.then = painted
+        one.canvas().update()
+    qtbot.waitUntil(lambda: done.count("user") == 4)
+    assert done == ["paint", "user"] * 4
 
 
 def test_none_waits_for_ever(qtbot: QtBot, several: list[Slow]) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete
@@ -29,10 +30,36 @@ def test_each_piece_has_a_turn_of_its_own(qtbot: QtBot, qapp: QApplication) -> N
     turns = Turns(owner)
     turns.start(lambda: done.append("a"), lambda: done.append("b"))
     assert turns.waiting and not done
-    qapp.processEvents()
+    while not done:
+        qapp.processEvents()
     assert done == ["a"] and turns.waiting
     qtbot.waitUntil(lambda: not turns.waiting)
     assert done == ["a", "b"]
+
+
+def test_the_user_comes_between_the_paint_of_a_piece_and_the_next_piece(qtbot: QtBot) -> None:
+    done = list[str]()
+
+    class Painted(QWidget):
+        def paintEvent(self, _event: QPaintEvent) -> None:
+            done.append("paint")
+            QTimer.singleShot(0, lambda: done.append("next round"))
+
+    widget = Painted()
+    qtbot.addWidget(widget)
+    widget.show()
+    qtbot.waitExposed(widget)
+    qtbot.waitUntil(lambda: "next round" in done)
+
+    def piece(name: str) -> None:
+        done.append(name)
+        widget.update()
+
+    done.clear()
+    for name in ("a", "b"):
+        soon(widget, partial(piece, name))
+    qtbot.waitUntil(lambda: done.count("next round") == 2)
+    assert done == ["a", "paint", "next round", "b", "paint", "next round"]
 
 
 def test_a_piece_is_put_off_once_by_a_long_turn(qtbot: QtBot, qapp: QApplication) -> None:
