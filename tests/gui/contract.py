@@ -126,11 +126,10 @@ class WidgetContract:
 
     def test_light_and_dark(self, qtbot: QtBot, context: AppContext) -> None:
         widget = self.shown(qtbot, context)
-        pictures = []
-        for theme in (LIGHT, DARK):
-            context.theme.apply(theme)
-            qtbot.wait(20)
-            pictures.append(_brightness(picture(widget)))
+        pictures = [_brightness(picture(widget))]
+        with qtbot.waitSignal(context.theme.settled):
+            context.theme.apply(DARK)
+        pictures.append(_brightness(picture(widget)))
         context.theme.apply(LIGHT)
         assert pictures[0] > 160 > 96 > pictures[1]
 
